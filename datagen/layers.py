@@ -1,0 +1,78 @@
+"""What a render leaves: named layers, one file a frame, and a manifest that says what they are.
+
+Worlds: F factual, H factual motion with the removed objects hidden, C counterfactual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from datagen.codec import read_record
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One kind of picture, for every frame of the clip."""
+
+    name: str
+    suffix: str  # ".png" (uint8 sRGB) or ".exr" (float32, one channel "V")
+    width: int
+    height: int
+    meaning: str
+
+    def path(self, root: Path, frame: int) -> Path:
+        """File of a frame."""
+        return root / self.name / f"{frame:04d}{self.suffix}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderManifest:
+    """What lies in a render's folder, and how it was made."""
+
+    key: str
+    num_frames: int
+    layers: tuple[Layer, ...]
+    ids: dict[str, int]  # value of each object and person in the id layers; 0 is the room
+    device: str
+    versions: dict[str, str]
+    seconds: dict[str, float]  # wall time by stage
+    cpu_seconds: dict[str, float]  # CPU time by stage
+    peak_rss_bytes: int
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise KeyError(f"render of {self.key} has no layer '{name}'; there are {[one.name for one in self.layers]}")
+
+
+def standard_layers(width: int, height: int, light_scale: int) -> tuple[Layer, ...]:
+    """The layers that every render leaves."""
+    small = (-(-width // light_scale), -(-height // light_scale))
+
+    def full(name: str, suffix: str, meaning: str) -> Layer:
+        return Layer(name=name, suffix=suffix, width=width, height=height, meaning=meaning)
+
+    def light(name: str, world: str) -> Layer:
+        meaning = f"luminance by the key light alone, {world}, linear"
+        return Layer(name=name, suffix=".exr", width=small[0], height=small[1], meaning=meaning)
+
+    return (
+        full("rgb_factual", ".png", "F, denoised, sRGB"),
+        full("rgb_counterfactual", ".png", "C, denoised, sRGB"),
+        full("removed_coverage", ".exr", "share of the pixel's filter footprint that shows a removed object in F, 0..1"),
+        full("ids_hidden", ".exr", "object id at the pixel centre in H"),
+        full("ids_counterfactual", ".exr", "object id at the pixel centre in C"),
+        light("key_factual", "F"),
+        light("key_hidden", "H"),
+        light("key_counterfactual", "C"),
+    )
+
+
+def read_manifest(root: Path) -> RenderManifest:
+    """The manifest of a finished render."""
+    return read_record(RenderManifest, root / MANIFEST)

@@ -1,0 +1,1 @@
+"""Which scenes a data source can give."""

@@ -1,0 +1,251 @@
+"""A scene, described: everything that is needed to make one sample. Same spec, same bytes.
+
+Conventions, stated once: metres, seconds, kilograms, radians; Z up, right-handed; quaternions (w, x, y, z); poses are
+`world_from_object`, arrays [..., 7] of position and quaternion; frame 0 is the first frame of the clip, at t = 0;
+cameras look along their -Z with +Y up (OpenGL's and Blender's axes); images uint8 [height, width, 3] sRGB;
+masks uint8 [num_frames, height, width].
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from datagen.errors import SpecError
+
+KEY_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
+
+
+class World(StrEnum):
+    """The two courses of a scene."""
+
+    FACTUAL = "factual"  # as it was filmed or first simulated
+    COUNTERFACTUAL = "counterfactual"  # the removed objects were never there, and physics was run again
+
+
+class Pace(StrEnum):
+    """How the camera moves."""
+
+    STATIC = "static"
+    DOLLY = "dolly"
+    PAN = "pan"
+    ORBIT = "orbit"
+    HANDHELD = "handheld"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """The stretch of time that a sample shows."""
+
+    start_s: float  # of frame 0, in the sequence's own time
+    num_frames: int
+    fps: float
+
+    def times_s(self) -> list[float]:
+        """Time of each frame since frame 0 [s]."""
+        return [index / self.fps for index in range(self.num_frames)]
+
+    @property
+    def duration_s(self) -> float:
+        """From the first frame to the last [s]."""
+        return (self.num_frames - 1) / self.fps
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeometryRef:
+    """A mesh (or a skinned person) inside a file."""
+
+    file: str  # absolute path of the FBX, GLB or OBJ
+    sha256: str  # of that file
+    node: str  # name of the object in the file; "" for the whole file
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectSpec:
+    """A rigid object."""
+
+    name: str
+    category: str  # HUMOTO's name without a duplicate's suffix, or the asset's category
+    geometry: GeometryRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonSpec:
+    """A person played back from motion capture."""
+
+    name: str
+    geometry: GeometryRef  # node is the armature
+    mocap_fps: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraWish:
+    """What the camera should be; where it stands is found after physics, so that the action stays in frame."""
+
+    focal_length_mm: float
+    sensor_width_mm: float
+    azimuth_rad: float  # direction from the action to the first camera that is tried
+    height_m: float
+    pace: Pace
+
+
+@dataclass(frozen=True, kw_only=True)
+class LightWish:
+    """A key light (window or lamp) and what fills the shadows."""
+
+    key_azimuth_rad: float
+    key_elevation_rad: float
+    key_temperature_k: float
+    key_size_m: float  # edge of the emitting square: larger is softer
+    key_strength: float  # irradiance relative to a well-exposed picture
+    fill_strength: float  # of the sky or environment, likewise
+    environment: str  # name of an environment map in Blender's wheel, or "" for a plain sky colour
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurfaceWish:
+    """A procedural material of the room."""
+
+    kind: str  # "wood", "tiles", "carpet", "concrete", "plaster", "bricks"
+    color: tuple[float, float, float]  # linear RGB
+    scale_m: float  # size of a plank, tile or brick
+    roughness: float
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhysicsSettings:
+    """How physics is run again, and what a trajectory must satisfy. Limits are explained in `physics.certificate`."""
+
+    substep_hz: int = 480
+    gravity_m_s2: float = 9.81
+    contact_mm: float = 5.0  # body-to-object distance that counts as touching
+    settle_s: float = 0.5  # how long an object is set free to see whether the person held it
+    settle_mm: float = 20.0
+    settle_deg: float = 5.0
+    max_penetration_p95_mm: float = 2.0
+    max_penetration_mm: float = 8.0
+    max_speed_m_s: float = 12.0
+    max_bystander_mm: float = 1.0
+    max_free_fall_error: float = 0.01
+    min_effect_mm: float = 50.0
+    min_effect_deg: float = 10.0
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderSettings:
+    """How a scene is rendered. Two runs with equal settings on one machine give equal pixels."""
+
+    width: int = 672
+    height: int = 384
+    samples: int = 4
+    denoise: bool = True
+    max_bounces: int = 2
+    light_samples: int = 8  # of the key-light layers that find shadows
+    light_scale: int = 2  # the key-light layers are this many times smaller than the picture
+    timeout_s: float = 7200.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneSpec:
+    """Everything that is needed to make one sample."""
+
+    key: str
+    source: str  # "humoto" or "kubric"
+    seed: int
+    sequence: str  # HUMOTO's sequence or Kubric's scene family
+    description: str
+    clip: Clip
+    objects: tuple[ObjectSpec, ...]
+    people: tuple[PersonSpec, ...] = ()
+    removed: tuple[str, ...]
+    camera: CameraWish
+    light: LightWish
+    floor: SurfaceWish
+    wall: SurfaceWish
+    physics: PhysicsSettings = field(default_factory=PhysicsSettings)
+    render: RenderSettings = field(default_factory=RenderSettings)
+
+    def __post_init__(self) -> None:
+        check_key(self.key)
+        names = [thing.name for thing in (*self.objects, *self.people)]
+        if len(set(names)) != len(names):
+            raise SpecError(f"{self.key}: names must differ; found {sorted(names)}")
+        if unknown := sorted(set(self.removed) - set(names)):
+            raise SpecError(f"{self.key}: cannot remove {unknown}; the scene has {sorted(names)}")
+        if not self.removed:
+            raise SpecError(f"{self.key}: nothing is removed; name at least one of {sorted(names)}")
+
+    def kept_objects(self) -> tuple[ObjectSpec, ...]:
+        """Objects that are there in both worlds."""
+        return tuple(thing for thing in self.objects if thing.name not in self.removed)
+
+    def ids(self) -> dict[str, int]:
+        """Value of each object and person in id layers, from 1; 0 is the room."""
+        return {thing.name: index + 1 for index, thing in enumerate((*self.objects, *self.people))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """A box with a floor at z = 0; walls face inwards."""
+
+    x_min: float
+    x_max: float
+    y_min: float
+    y_max: float
+    height: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staging:
+    """Where camera, room and lights stand; found from both worlds' trajectories once physics is done."""
+
+    room: Room
+    focal_length_mm: float
+    sensor_width_mm: float
+    world_from_camera: tuple[tuple[float, ...], ...]  # [num_frames][7]
+    key_light: tuple[float, float, float]  # position of its centre
+    key_target: tuple[float, float, float]  # point that it faces
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderJob:
+    """The input of `python -m blender_scripts.render_scene`."""
+
+    spec: str  # path of the SceneSpec's JSON
+    physics: str  # folder with trajectories.npz and staging.json
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractJob:
+    """The input of `python -m blender_scripts.extract_sequence`."""
+
+    file: str
+    sha256: str
+    body_points: int = 2500
+
+
+def check_key(key: str) -> str:
+    """`key` itself if it can name files and shard members; WebDataset cuts names at the first dot."""
+    if not KEY_PATTERN.fullmatch(key):
+        raise SpecError(f"'{key}' cannot be a key: letters, digits, '_' and '-' only; try '{slug(key)}'")
+    return key
+
+
+def slug(name: str) -> str:
+    """The nearest name that can be a key."""
+    return re.sub(r"[^A-Za-z0-9_\-]+", "_", name).strip("_-") or "unnamed"
+
+
+def category_of(name: str) -> str:
+    """HUMOTO's object name without the suffix of a duplicate: `mug.001` is a `mug`."""
+    return re.sub(r"[._]\d{3}$", "", name)
+
+
+def names_of(things: Iterable[ObjectSpec | PersonSpec]) -> tuple[str, ...]:
+    """Names, in order."""
+    return tuple(thing.name for thing in things)

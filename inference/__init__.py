@@ -1,0 +1,1 @@
+"""Running and judging video-removal models; the only package that imports torch."""

@@ -1,0 +1,1 @@
+"""Everything that imports kubric: assets, scene sampling, simulation of collision scenes."""
