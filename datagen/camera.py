@@ -1,0 +1,78 @@
+"""Pinhole cameras: where points of the world fall in the picture.
+
+A camera looks along its -Z with +Y up; pixels are (right, down) from the upper left corner, and the centre of the first pixel
+is (0.5, 0.5). The sensor's width spans the picture's width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from datagen.spec import SceneSpec, Staging
+from datagen.trajectory import apply_pose, inverse_pose
+
+UP = np.array([0.0, 0.0, 1.0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lens:
+    """What turns directions into pixels."""
+
+    focal_length_mm: float
+    sensor_width_mm: float
+    width: int
+    height: int
+
+    @property
+    def focal_px(self) -> float:
+        """Pixels from the picture's centre to a point at 45 degrees."""
+        return self.focal_length_mm / self.sensor_width_mm * self.width
+
+
+def lens_of(spec: SceneSpec, staging: Staging) -> Lens:
+    """The lens that a scene is rendered with."""
+    return Lens(
+        focal_length_mm=staging.focal_length_mm,
+        sensor_width_mm=staging.sensor_width_mm,
+        width=spec.render.width,
+        height=spec.render.height,
+    )
+
+
+def to_camera(points: np.ndarray, world_from_camera: np.ndarray) -> np.ndarray:
+    """World points [..., 3] in the axes of a camera whose pose is [7]."""
+    flat = apply_pose(inverse_pose(world_from_camera), points.reshape(-1, 3))
+    return flat.reshape(points.shape)
+
+
+def project(points: np.ndarray, world_from_camera: np.ndarray, lens: Lens) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels float64 [..., 2] and depths along the view axis [...] [m] of world points [..., 3].
+
+    Points behind the camera have a depth <= 0 and pixels that mean nothing.
+    """
+    local = to_camera(points, world_from_camera)
+    depth = -local[..., 2]
+    away = np.where(np.abs(depth) < 1e-9, 1e-9, depth)
+    centre = np.array([lens.width / 2, lens.height / 2])
+    pixels = centre + lens.focal_px * local[..., :2] * np.array([1.0, -1.0]) / away[..., None]
+    return pixels, depth
+
+
+def look_at(position: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Pose float64 [7] of an upright camera at `position` [3] that looks at `target` [3]."""
+    backward = (position - target) / np.linalg.norm(position - target)
+    right = np.cross(UP, backward)
+    right /= np.linalg.norm(right)
+    matrix = np.stack([right, np.cross(backward, right), backward], axis=1)
+    return np.concatenate([position, Rotation.from_matrix(matrix).as_quat(scalar_first=True)])
+
+
+def ray_through(pixel: np.ndarray, world_from_camera: np.ndarray, lens: Lens) -> np.ndarray:
+    """Unit direction [3] in the world of the ray through a pixel [2]."""
+    right = (pixel[0] - lens.width / 2) / lens.focal_px
+    up = (lens.height / 2 - pixel[1]) / lens.focal_px
+    direction = Rotation.from_quat(world_from_camera[3:], scalar_first=True).apply([right, up, -1.0])
+    return np.asarray(direction / np.linalg.norm(direction))

@@ -1,0 +1,92 @@
+"""How much of an object a camera sees past people and furniture, estimated from points and boxes without rendering."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from datagen.camera import Lens, project
+from datagen.spec import World
+from datagen.trajectory import apply_pose, inverse_pose
+
+BODY_RADIUS_M = 0.035  # a point of the body hides what is this near to its line of sight
+SAMPLED_FRAMES = 8
+BOX_SHRINK = 0.96  # so that what stands on a box is not taken to be inside it
+
+Tracks = tuple[Mapping[World, np.ndarray], np.ndarray]  # world -> poses [num_frames, 7], and object-frame corners [8, 3]
+
+
+def visible_shares(
+    affected: Mapping[str, Mapping[World, np.ndarray]],
+    people: np.ndarray,
+    furniture: Mapping[str, Tracks],
+    world_from_camera: np.ndarray,
+    lens: Lens,
+) -> tuple[float, float]:
+    """Mean visible shares of the affected objects: at the first frame of F, and over C (where no person stands).
+
+    affected: name -> world -> corners [num_frames, 8, 3]; people: [num_frames, P, 3]; furniture: name -> tracks.
+    """
+    frames = np.unique(np.linspace(0, len(people) - 1, SAMPLED_FRAMES).astype(int))
+    before, after = [], []
+    for name, boxes in affected.items():
+        others = {other: tracks for other, tracks in furniture.items() if other != name}
+        if World.FACTUAL in boxes:
+            samples = inner_points(boxes[World.FACTUAL][0])
+            seen = seen_past_boxes(samples, others, World.FACTUAL, 0, world_from_camera)
+            seen &= seen_past_people(samples, people[0], world_from_camera, lens)
+            before.append(seen.mean())
+        for frame in frames if World.COUNTERFACTUAL in boxes else ():
+            samples = inner_points(boxes[World.COUNTERFACTUAL][frame])
+            after.append(seen_past_boxes(samples, others, World.COUNTERFACTUAL, frame, world_from_camera).mean())
+    return float(np.mean(before or [1.0])), float(np.mean(after or [1.0]))
+
+
+def inner_points(corners: np.ndarray) -> np.ndarray:
+    """The centre of a box and points halfway to its corners: [9, 3] of [8, 3]."""
+    centre = corners.mean(axis=0)
+    return np.concatenate([centre[None], 0.5 * (corners + centre)])
+
+
+def seen_past_people(samples: np.ndarray, body: np.ndarray, world_from_camera: np.ndarray, lens: Lens) -> np.ndarray:
+    """Which samples [N, 3] no point of a body [P, 3] covers: bool [N]."""
+    if not len(body):
+        return np.ones(len(samples), dtype=bool)
+    at, depth = project(samples, world_from_camera, lens)
+    body_at, body_depth = project(body, world_from_camera, lens)
+    radius_px = BODY_RADIUS_M * lens.focal_px / np.maximum(body_depth, 0.1)
+    near = np.linalg.norm(at[:, None] - body_at[None], axis=-1) < radius_px[None]
+    return ~(near & (body_depth[None] < depth[:, None] - 0.02)).any(axis=1)
+
+
+def seen_past_boxes(
+    samples: np.ndarray, furniture: Mapping[str, Tracks], world: World, frame: int, world_from_camera: np.ndarray
+) -> np.ndarray:
+    """Which samples [N, 3] no box of other objects covers: bool [N]."""
+    seen = np.ones(len(samples), dtype=bool)
+    for object_from_world, low, high in _boxes(furniture, world, frame):
+        start = apply_pose(object_from_world, world_from_camera[None, :3])[0]
+        ends = apply_pose(object_from_world, samples)
+        seen &= ~segments_meet_box(start, ends, low, high)
+    return seen
+
+
+def segments_meet_box(start: np.ndarray, ends: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether segments from `start` [3] to `ends` [N, 3] meet an axis-aligned box (slab method, Kay and Kajiya 1986)."""
+    step = ends - start
+    safe = np.where(np.abs(step) < 1e-12, 1e-12, step)
+    first, second = (low - start) / safe, (high - start) / safe
+    enter = np.minimum(first, second).max(axis=1)
+    leave = np.maximum(first, second).min(axis=1)
+    return np.asarray((enter < leave) & (enter < 0.98) & (leave > 0))
+
+
+def _boxes(
+    furniture: Mapping[str, Tracks], world: World, frame: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    for poses, corners in furniture.values():
+        if world in poses:
+            low, high = corners.min(axis=0), corners.max(axis=0)
+            centre, half = 0.5 * (low + high), 0.5 * BOX_SHRINK * (high - low)
+            yield inverse_pose(poses[world][frame]), centre - half, centre + half
