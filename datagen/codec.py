@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,7 +87,7 @@ def _fields_at(cls: Any, location: list[int | str]) -> list[str]:
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays so that equal arrays give equal bytes (names sorted; numpy's zip entries carry no clock)."""
     with atomic_path(path) as partial, partial.open("wb") as stream:
-        np.savez_compressed(stream, **{name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
+        np.savez_compressed(stream, **{name: np.asarray(arrays[name], order="C") for name in sorted(arrays)})
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -95,7 +95,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     import zipfile
 
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; expected an .npz of arrays") from None
@@ -161,4 +161,5 @@ def remove_tree(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import numpy as np
 
 
 def seed_for(*names: str | int) -> int:
     """Stable 32-bit seed for a path of names, e.g. `seed_for(scene.seed, "lighting")`."""
-    path = "/".join(f"{type(name).__name__}:{name}" for name in names)
-    return int.from_bytes(hashlib.sha256(path.encode()).digest()[:4], "little")
+    return int.from_bytes(hashlib.sha256(json.dumps(names).encode()).digest()[:4], "little")
 
 
 def generator_for(*names: str | int) -> np.random.Generator:

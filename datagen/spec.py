@@ -229,6 +229,14 @@ class ExtractJob:
     body_points: int = 2500
 
 
+@dataclass(frozen=True, kw_only=True)
+class DemoJob:
+    """The input of `python -m blender_scripts.demo_data`."""
+
+    sequences: tuple[str, ...] | None  # None: all
+    seed: int
+
+
 def check_key(key: str) -> str:
     """`key` itself if it can name files and shard members; WebDataset cuts names at the first dot."""
     if not KEY_PATTERN.fullmatch(key):

@@ -1,0 +1,251 @@
+"""The `datagen` command. Every stage is a command on a run folder; `run` does them all."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from datagen.errors import ConfigError, UserError, VoidgenError, did_you_mean
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    help="Make counterfactual video pairs: the same scene with and without a person or object, physics run again.",
+)
+console = Console(stderr=True)
+
+SOURCES = ("humoto",)
+EXIT_USER_ERROR = 2
+EXIT_PROBLEMS = 1
+EXIT_INTERRUPTED = 130
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="Where scenes come from: humoto.")]
+DataOption = Annotated[Path, typer.Option("--data", help="Folder of sequences, folder of FBX or GLB files, or one file.")]
+OutOption = Annotated[Path, typer.Option("--out", help="The run folder to make or to go on with.")]
+ConfigOption = Annotated[str, typer.Option("--config", help="preview, standard, void, or the path of a TOML file.")]
+SetOption = Annotated[list[str], typer.Option("--set", help="One setting, e.g. --set render.samples=16. May be repeated.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Draws everything that is drawn.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Plan at most this many scenes.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Scenes at a time; default: one a core.")]
+RayOption = Annotated[str, typer.Option("--ray", help="local, off (plain processes), auto, or a cluster's address.")]
+KeepOption = Annotated[bool, typer.Option("--keep-renders", help="Keep the rendered layers once a sample is made.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print versions and exit.")] = False) -> None:
+    """Options of the command itself."""
+    if version:
+        from datagen.versions import versions
+
+        for name, number in versions().items():
+            typer.echo(f"{name} {number}")
+        raise typer.Exit
+
+
+@app.command("demo-data")
+def demo_data(
+    dest: Annotated[Path, typer.Argument(metavar="DEST", help="The folder to make.")],
+    seed: Annotated[int, typer.Option("--seed", help="Draws clothes and motion.")] = 0,
+    if_missing: Annotated[bool, typer.Option("--if-missing", help="Do nothing if DEST is there already.")] = False,
+) -> None:
+    """Write the embedded demo data: a few acted sequences in HUMOTO's layout and file format.
+
+    Example: datagen demo-data runs/demo-data
+    """
+    from datagen.demo import make_demo_data
+
+    count = make_demo_data(dest, seed, keep_existing=if_missing)
+    console.print(f"{count} sequences in {dest}")
+
+
+@app.command()
+def plan(
+    source: SourceArgument,
+    data: DataOption,
+    out: OutOption,
+    config: ConfigOption = "standard",
+    overrides: SetOption = [],  # noqa: B006 (typer copies it)
+    seed: SeedOption = None,
+    limit: LimitOption = None,
+    workers: WorkersOption = None,
+) -> None:
+    """Choose scenes and write a spec for each.
+
+    Example: datagen plan humoto --data HUMOTO --out runs/first --config preview --limit 6
+    """
+    _plan(source, data, out, config, overrides, seed, limit, _workers(workers))
+
+
+@app.command()
+def simulate(run: RunArgument, workers: WorkersOption = None, ray: RayOption = "local") -> None:
+    """Run physics again for every planned scene, and reject those that fail the checks."""
+    _drive(run, ("simulate",), workers, ray, keep_renders=True)
+
+
+@app.command()
+def render(run: RunArgument, workers: WorkersOption = None, ray: RayOption = "local") -> None:
+    """Render both worlds of every simulated scene, with the layers behind the masks."""
+    _drive(run, ("render",), workers, ray, keep_renders=True)
+
+
+@app.command()
+def compose(
+    run: RunArgument, workers: WorkersOption = None, ray: RayOption = "local", keep_renders: KeepOption = False
+) -> None:
+    """Derive quadmasks, encode the videos and write the sample folders."""
+    _drive(run, ("compose",), workers, ray, keep_renders=keep_renders)
+
+
+@app.command()
+def pack(run: RunArgument) -> None:
+    """Pack all finished samples into tar shards with an index."""
+    _pack(run)
+
+
+@app.command("run")
+def run_all(
+    source: SourceArgument,
+    data: DataOption,
+    out: OutOption,
+    config: ConfigOption = "standard",
+    overrides: SetOption = [],  # noqa: B006
+    seed: SeedOption = None,
+    limit: LimitOption = None,
+    workers: WorkersOption = None,
+    ray: RayOption = "local",
+    keep_renders: KeepOption = False,
+) -> None:
+    """Plan, simulate, render, compose and pack; run it again to go on where it stopped.
+
+    Example: datagen run humoto --data HUMOTO --out runs/first --config preview --limit 6
+    """
+    from datagen.gallery import contact_sheet
+    from datagen.runs import RunFolder, read_rows
+
+    _plan(source, data, out, config, overrides, seed, limit, _workers(workers))
+    _drive(out, ("simulate", "render", "compose"), workers, ray, keep_renders=keep_renders)
+    folder = RunFolder(root=out)
+    made = len(folder.sample_paths())
+    ended = read_rows(folder.failures) + read_rows(folder.rejected)
+    if not made:
+        reason = ended[0]["message"] if ended else "nothing was planned"
+        raise UserError(f"no sample was made of {data}: {reason} (all reasons: `datagen status {out}`)")
+    _pack(out)
+    sheet = contact_sheet(out, out / "sheet.png")
+    suffix = f" ({len(ended)} of its scenes failed or were rejected: `datagen status {out}`)" if ended else ""
+    typer.echo(f"{made} samples: shards in {folder.shards}, contact sheet {sheet}{suffix}")
+
+
+@app.command()
+def status(run: RunArgument, as_json: JsonOption = False) -> None:
+    """Say how far a run is, what failed and why."""
+    from datagen.status import print_status, run_status, status_json
+
+    found = run_status(run)
+    if as_json:
+        typer.echo(status_json(found))
+    else:
+        print_status(found, Console())
+
+
+@app.command()
+def validate(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A run folder, a sample folder or a shard.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Check that samples and shards are whole; exit code 1 and the list of problems otherwise."""
+    from datagen.codec import dump_json
+    from datagen.validate import validate_path
+
+    report = validate_path(path)
+    if as_json:
+        typer.echo(dump_json(report))
+    else:
+        for problem in report.problems:
+            typer.echo(f"{problem.where}: {problem.problem}")
+        typer.echo(f"{path}: {report.checked} checked, {len(report.problems)} problems")
+    if report.problems:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+@app.command()
+def show(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A run folder, a sample folder or a shard.")],
+    out: Annotated[Path, typer.Option("--out", help="The PNG to write.")] = Path("sheet.png"),
+    frames: Annotated[int, typer.Option("--frames", min=1, help="Columns of the sheet.")] = 6,
+) -> None:
+    """Draw a contact sheet: both videos, mask overlay and difference over time.
+
+    Example: datagen show runs/first/samples/KEY --out sheet.png
+    """
+    from datagen.gallery import contact_sheet
+
+    typer.echo(str(contact_sheet(path, out, num_frames=frames)))
+
+
+def _plan(
+    source: str, data: Path, out: Path, preset: str, overrides: list[str], seed: int | None, limit: int | None, workers: int
+) -> None:
+    from datagen.config import resolve_config
+    from datagen.planning import plan_humoto
+
+    if source not in SOURCES:
+        raise ConfigError(f"unknown source '{source}'{did_you_mean(source, SOURCES)}")
+    config = resolve_config(preset, overrides, seed)
+    planned = plan_humoto(data, out, config, limit=limit, workers=workers, console=console)
+    console.print(f"plan: {planned} scenes in {out / 'specs'}")
+
+
+def _drive(root: Path, stages: tuple[str, ...], workers: int | None, ray: str, *, keep_renders: bool) -> None:
+    from datagen.progress import follow
+    from datagen.runs import RunFolder
+    from datagen.stages import Execution, drive, pending
+
+    run = RunFolder(root=root)
+    run.info()
+    run.clean_partials()
+    count = _workers(workers)
+    execution = Execution(workers=count, ray=ray, threads=max(1, _cores() // count), keep_renders=keep_renders)
+    total = len(pending(run, stages))
+    follow(drive(run, stages, execution) if total else (), total, "+".join(stages), console)
+
+
+def _pack(root: Path) -> None:
+    from datagen.runs import RunFolder
+    from datagen.stages import pack as pack_run
+
+    index = pack_run(RunFolder(root=root))
+    console.print(f"pack: {len(index.shards)} shards in {root / 'shards'}")
+
+
+def _workers(asked: int | None) -> int:
+    return asked or _cores()
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def main() -> None:
+    """The console command: a user's mistake is one line and exit code 2, a bug keeps its traceback."""
+    try:
+        app()
+    except VoidgenError as error:
+        console.print(f"error: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
+        sys.exit(EXIT_USER_ERROR)
+    except KeyboardInterrupt:
+        console.print("interrupted; run the same command again to go on where it stopped")
+        sys.exit(EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

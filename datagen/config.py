@@ -1,0 +1,205 @@
+"""Run settings: defaults here, presets as differences in configs/*.toml, the last word on the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datagen.codec import dump_json, parse_record
+from datagen.errors import ConfigError, DataError, did_you_mean
+from datagen.spec import PhysicsSettings, RenderSettings
+
+PRESETS = Path(__file__).parent / "configs"
+MASK_POLICIES = ("void", "effects")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipSettings:
+    """Which stretches of a sequence become samples."""
+
+    num_frames: int = 60
+    fps: float = 12.0
+    per_sequence: int = 4  # at most so many clips of one sequence
+    max_overlap: float = 0.5  # of two clips of one sequence, as a share of the clip
+
+
+@dataclass(frozen=True, kw_only=True)
+class HumotoSettings:
+    """What HUMOTO's files do not say themselves."""
+
+    mocap_fps: float = 30.0  # the files are tagged 24; they were captured at 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskSettings:
+    """How the quadmask is derived from the layers."""
+
+    policy: str = "void"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackSettings:
+    """How samples become shards."""
+
+    samples_per_shard: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that decides what a run's samples are. Equal configs on equal inputs give equal data."""
+
+    seed: int = 0
+    clips: ClipSettings = field(default_factory=ClipSettings)
+    humoto: HumotoSettings = field(default_factory=HumotoSettings)
+    physics: PhysicsSettings = field(default_factory=PhysicsSettings)
+    render: RenderSettings = field(default_factory=RenderSettings)
+    masks: MaskSettings = field(default_factory=MaskSettings)
+    pack: PackSettings = field(default_factory=PackSettings)
+
+
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "seed": (0, 2**32 - 1),
+    "clips.num_frames": (2, 100_000),
+    "clips.fps": (0.1, 1000),
+    "clips.per_sequence": (1, 10_000),
+    "clips.max_overlap": (0, 1),
+    "humoto.mocap_fps": (1, 1000),
+    "physics.substep_hz": (120, 100_000),
+    "physics.settle_s": (0.05, 10),
+    "physics.timeout_s": (1, math.inf),
+    "render.width": (32, 8192),
+    "render.height": (32, 8192),
+    "render.samples": (1, 65_536),
+    "render.max_bounces": (0, 64),
+    "render.light_samples": (1, 65_536),
+    "render.light_scale": (1, 8),
+    "render.timeout_s": (1, math.inf),
+    "pack.samples_per_shard": (1, 1_000_000),
+}
+
+
+def resolve_config(preset: str = "standard", overrides: Sequence[str] = (), seed: int | None = None) -> Config:
+    """Defaults, then a preset or TOML file, then `--set key=value` in order, then `--seed`.
+
+    Raises `ConfigError` for an unknown key (with the nearest one), a wrong type or a value out of range.
+    """
+    values = _plain(Config())
+    name, differences = load_preset(preset)
+    _merge(values, differences, name)
+    for override in overrides:
+        _merge(values, _parse_override(override), f"--set {override}")
+    if seed is not None:
+        values["seed"] = seed
+    return check_limits(_build(values, name))
+
+
+def load_preset(preset: str) -> tuple[str, dict[str, Any]]:
+    """Name and differences of a preset (`preview`) or of a TOML file (`my.toml`)."""
+    path = Path(preset) if preset.endswith(".toml") else PRESETS / f"{preset}.toml"
+    try:
+        return str(path), tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = [file.stem for file in PRESETS.glob("*.toml")]
+        raise ConfigError(
+            f"--config {preset}: no such preset or file{did_you_mean(preset, known)} (or the path of a .toml file)"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"--config {path}: not readable TOML: {error}") from None
+
+
+def differing_keys(first: Config, second: Config) -> list[str]:
+    """Dotted names of the settings in which two configs differ, with both values."""
+    left, right = _flatten(_plain(first)), _flatten(_plain(second))
+    return [f"{key} ({left[key]} -> {right[key]})" for key in left if left[key] != right.get(key)]
+
+
+def check_limits(config: Config) -> Config:
+    """`config` itself; raises `ConfigError` for the first value that no run could use."""
+    values = _flatten(_plain(config))
+    for key, (low, high) in LIMITS.items():
+        if not low <= values[key] <= high:
+            raise ConfigError(f"'{key}': expected {low:g} to {high:g}, found {values[key]}")
+    for key in ("render.width", "render.height"):
+        if values[key] % 2:
+            raise ConfigError(f"'{key}': expected an even number (H.264 stores colour by 2x2 pixels), found {values[key]}")
+    if config.masks.policy not in MASK_POLICIES:
+        raise ConfigError(
+            f"'masks.policy': unknown value '{config.masks.policy}'{did_you_mean(config.masks.policy, MASK_POLICIES)}"
+        )
+    return config
+
+
+def _plain(config: Config) -> dict[str, Any]:
+    return dataclasses.asdict(config)
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _parse_override(override: str) -> dict[str, Any]:
+    """`render.samples=16` as nested tables; a value that is no TOML counts as a bare string."""
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"--set {override}: expected KEY=VALUE, e.g. --set render.samples=16")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    tables: dict[str, Any] = {}
+    inner = tables
+    *path, last = key.strip().split(".")
+    for part in path:
+        inner = inner.setdefault(part, {})
+    inner[last] = value
+    return tables
+
+
+def _merge(values: dict[str, Any], differences: Mapping[str, Any], where: str, prefix: str = "") -> None:
+    """Lay `differences` over `values` in place; unknown keys and tables in the place of values are errors."""
+    for key, value in differences.items():
+        name = prefix + key
+        if key not in values:
+            known = list(_flatten(values, prefix)) + [prefix + one for one in values]
+            raise ConfigError(f"{where}: unknown key '{name}'{did_you_mean(name, known)}")
+        if isinstance(values[key], dict) != isinstance(value, Mapping):
+            expected = "a table of settings" if isinstance(values[key], dict) else f"a value like {values[key]!r}"
+            raise ConfigError(f"{where}: '{name}': expected {expected}, found {value!r}")
+        if isinstance(value, Mapping):
+            _merge(values[key], value, where, f"{name}.")
+        else:
+            _check_type(value, values[key], name, where)
+            values[key] = value
+
+
+def _check_type(value: Any, default: Any, name: str, where: str) -> None:
+    """A whole number does for a float; nothing else is converted."""
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return
+    if type(value) is not type(default) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ConfigError(
+            f"{where}: '{name}': expected {_type_name(default)} (default {default!r}), found {value!r}"
+        )
+
+
+def _type_name(value: Any) -> str:
+    return {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}[type(value)]
+
+
+def _build(values: Mapping[str, Any], where: str) -> Config:
+    """The record; JSON text makes whole numbers floats where floats are wanted."""
+    try:
+        return parse_record(Config, dump_json(values), where)
+    except (DataError, ValueError) as error:
+        raise ConfigError(str(error)) from None

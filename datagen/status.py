@@ -1,0 +1,133 @@
+"""How far a run is; read from its folder alone, so it can be asked from anywhere at any time."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from datagen.runs import STAGE_FOLDERS, RunFolder, read_rows
+
+INDEX_FILE = "index.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageStatus:
+    """One stage of a run."""
+
+    stage: str
+    done: int
+    mean_wall_s: float | None
+    mean_cpu_s: float | None
+    peak_rss_bytes: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStatus:
+    """A run at one moment."""
+
+    root: str
+    source: str
+    config_sha256: str
+    planned: int
+    stages: tuple[StageStatus, ...]
+    rejected: int
+    failed: int
+    packed: int
+    remaining: int
+    samples_per_hour: float | None
+    remaining_s: float | None
+    failures: dict[str, int]  # by stage and reason
+    rejections: dict[str, int]  # by reason
+
+
+def run_status(root: Path) -> RunStatus:
+    """Read a run folder; raises `RunFolderError` for a folder that is none."""
+    run = RunFolder(root=root)
+    info = run.info()
+    events, failed, rejected = read_rows(run.events), read_rows(run.failures), read_rows(run.rejected)
+    planned, samples = len(run.keys()), len(run.sample_paths())
+    scene_failures = [row for row in failed if row.get("stage") != "plan"]
+    remaining = max(0, planned - samples - len(rejected) - len(scene_failures))
+    rate = _rate_per_hour(events)
+    return RunStatus(
+        root=str(root),
+        source=info.source,
+        config_sha256=info.config_sha256,
+        planned=planned,
+        stages=tuple(_stage(run, stage, events) for stage in STAGE_FOLDERS),
+        rejected=len(rejected),
+        failed=len(failed),
+        packed=_packed(run),
+        remaining=remaining,
+        samples_per_hour=rate,
+        remaining_s=round(3600 * remaining / rate) if rate else None,
+        failures=dict(Counter(f"{row['stage']}: {_reason(row)}" for row in failed)),
+        rejections=dict(Counter(str(row["message"]) for row in rejected)),
+    )
+
+
+def _reason(row: dict[str, Any]) -> str:
+    return str(row.get("details", {}).get("reason") or row["message"])
+
+
+def _stage(run: RunFolder, stage: str, events: list[dict[str, Any]]) -> StageStatus:
+    own = [event for event in events if event["stage"] == stage]
+    return StageStatus(
+        stage=stage,
+        done=len(run.done(stage)),
+        mean_wall_s=round(fmean(event["wall_s"] for event in own), 2) if own else None,
+        mean_cpu_s=round(fmean(event["cpu_s"] for event in own), 2) if own else None,
+        peak_rss_bytes=max((event["peak_rss_bytes"] for event in own), default=None),
+    )
+
+
+def _rate_per_hour(events: list[dict[str, Any]]) -> float | None:
+    """Samples an hour between the first start and the last end of what has been composed."""
+    ends = [event["started"] + event["wall_s"] for event in events if event["stage"] == "compose"]
+    if not ends:
+        return None
+    span_s = max(ends) - min(event["started"] for event in events)
+    return round(3600 * len(ends) / max(span_s, 1e-3), 1)
+
+
+def _packed(run: RunFolder) -> int:
+    """Number of samples in shards."""
+    path = run.shards / INDEX_FILE
+    if not path.is_file():
+        return 0
+    return sum(len(shard["keys"]) for shard in json.loads(path.read_text())["shards"])
+
+
+def status_json(status: RunStatus) -> str:
+    """For machines."""
+    return json.dumps(asdict(status), indent=1)
+
+
+def print_status(status: RunStatus, console: Console) -> None:
+    """For people."""
+    table = Table("stage", "done", "wall s", "CPU s", "peak MiB", title=f"{status.root} ({status.source})")
+    for stage in status.stages:
+        peak = stage.peak_rss_bytes
+        table.add_row(
+            stage.stage,
+            f"{stage.done}/{status.planned}",
+            "" if stage.mean_wall_s is None else f"{stage.mean_wall_s:.1f}",
+            "" if stage.mean_cpu_s is None else f"{stage.mean_cpu_s:.1f}",
+            "" if peak is None else f"{peak / 2**20:.0f}",
+        )
+    console.print(table)
+    rate = f", {status.samples_per_hour:g} an hour" if status.samples_per_hour else ""
+    eta = f", about {status.remaining_s / 60:.0f} min to go" if status.remaining and status.remaining_s else ""
+    console.print(
+        f"{status.remaining} to do, {status.rejected} rejected, {status.failed} failed, {status.packed} packed{rate}{eta}"
+    )
+    for title, reasons in (("failed", status.failures), ("rejected", status.rejections)):
+        for reason, count in reasons.items():
+            console.print(f"  {title} {count}x {reason}", highlight=False, soft_wrap=True)

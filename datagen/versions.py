@@ -1,0 +1,19 @@
+"""Versions of everything that can change a result; asked from package metadata, so that no engine is loaded."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+ENGINES = ("voidgen", "bpy", "pybullet", "coacd", "numpy", "scipy", "trimesh", "av", "OpenEXR", "ray")
+
+
+def versions() -> dict[str, str]:
+    """Name -> version, "not installed" where it is absent."""
+    found = {"python": platform.python_version()}
+    for name in ENGINES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
