@@ -1,0 +1,209 @@
+"""The layers behind a quadmask, from what was rendered and what moved.
+
+Ids tell where moved objects are seen; the key light alone, rendered with one seed in F, H and C, tells where light
+changed. Thresholds are those that were measured to give clean masks: see `change_of_light`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from datagen.camera import Lens, to_camera
+from datagen.errors import DataError
+from datagen.quadmask import MaskLayers
+from datagen.trajectory import Trajectory, apply_pose
+
+MIN_MOVE_M = 0.001
+MIN_MOVE_PX = 0.25
+MIN_COVERAGE = 1e-4  # below it, a share of a pixel is rounding
+MIN_LIGHT_CHANGE = 0.05
+DARK_SHARE = 0.02  # of the bright parts of the clip; where the key light gives less, its change cannot be seen
+BLUR_PX = 5
+SPECK_SHARE = 6e-5  # of the picture: smaller spots and holes of changed light are noise (15 px of 384x672)
+NEAREST_DEPTH_M = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderedLayers:
+    """What a render says about a clip.
+
+    removed_coverage    float32 [num_frames, height, width], share of the pixel that shows a removed object in F
+    ids_hidden          integers [num_frames, height, width], object at the pixel's centre in H; 0 is the room
+    ids_counterfactual  likewise in C
+    key_*               float32 [num_frames, h, w], luminance by the key light alone in F, H, C; may be smaller
+    """
+
+    removed_coverage: np.ndarray
+    ids_hidden: np.ndarray
+    ids_counterfactual: np.ndarray
+    key_factual: np.ndarray
+    key_hidden: np.ndarray
+    key_counterfactual: np.ndarray
+
+    def __post_init__(self) -> None:
+        full, light = self.removed_coverage.shape, self.key_factual.shape
+        for name, expected in (
+            ("removed_coverage", full),
+            ("ids_hidden", full),
+            ("ids_counterfactual", full),
+            ("key_factual", light),
+            ("key_hidden", light),
+            ("key_counterfactual", light),
+        ):
+            _check_layer(name, getattr(self, name), expected, full[0] if full else 0)
+
+
+def _check_layer(name: str, layer: np.ndarray, expected: tuple[int, ...], num_frames: int) -> None:
+    """Raise `DataError` for a layer of another shape or length, or with values that are no numbers."""
+    if layer.shape != expected or layer.ndim != 3 or len(layer) != num_frames:
+        raise DataError(f"layer '{name}': expected [{num_frames}, height, width] like {expected}, found {layer.shape}")
+    for frame, picture in enumerate(layer):
+        if not np.isfinite(picture).all():
+            raise DataError(f"layer '{name}': frame {frame} holds values that are no numbers; render the scene again")
+        if picture.size and picture.min() < 0:
+            raise DataError(f"layer '{name}': frame {frame} holds {picture.min():g}; expected values of 0 or more")
+
+
+def derive_layers(rendered: RenderedLayers, moved: np.ndarray, edge_px: int = 1) -> MaskLayers:
+    """The evidence for one clip.
+
+    moved: bool [num_frames, max id + 1]; whether the object of that id is elsewhere in the other world. 0 (the room) is
+    not. edge_px: ids are sampled at pixel centres, but a picture's pixel also shows what lies beside its centre: moved
+    objects are grown by this much, so that no part of their silhouette is left in KEEP.
+    """
+    num_frames = len(rendered.removed_coverage)
+    if moved.dtype != np.bool_ or moved.ndim != 2 or len(moved) != num_frames:
+        raise DataError(f"moved flags: expected bool [{num_frames}, ids], found {moved.dtype} {moved.shape}")
+    dark = _dark(rendered)
+    frames = [_derive_frame(rendered, moved, frame, edge_px, dark) for frame in range(num_frames)]
+    names = ("removed", "moved_before", "moved_after", "lit_by_moved", "own_effects")
+    return MaskLayers(**{name: np.stack([one[index] for one in frames]) for index, name in enumerate(names)})
+
+
+def _derive_frame(
+    rendered: RenderedLayers, moved: np.ndarray, frame: int, edge_px: int, dark: float
+) -> tuple[np.ndarray, ...]:
+    """The five layers of one frame, in the order of `MaskLayers`."""
+    removed = rendered.removed_coverage[frame] > MIN_COVERAGE
+    before, after = _moved_surfaces(
+        _as_ids(rendered.ids_hidden[frame], moved, "ids_hidden", frame),
+        _as_ids(rendered.ids_counterfactual[frame], moved, "ids_counterfactual", frame),
+        moved[frame],
+        edge_px,
+    )
+    moving = before | after
+    key_hidden = rendered.key_hidden[frame]
+    lit = change_of_light(key_hidden, rendered.key_counterfactual[frame], moving, dark)
+    own = change_of_light(rendered.key_factual[frame], key_hidden, removed | moving, dark)
+    return removed, before, after, lit, own
+
+
+def _as_ids(picture: np.ndarray, moved: np.ndarray, name: str, frame: int) -> np.ndarray:
+    """Ids as integers; raises `DataError` for one that no object has."""
+    ids = np.rint(picture).astype(np.int64)
+    if ids.max() >= moved.shape[1]:
+        last = moved.shape[1] - 1
+        raise DataError(f"layer '{name}': frame {frame} holds id {ids.max()}; the scene's ids end at {last}")
+    return ids
+
+
+def _moved_surfaces(
+    hidden: np.ndarray, counterfactual: np.ndarray, moved: np.ndarray, edge_px: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """`moved_before` and `moved_after` of one frame, bool [height, width]; `moved` is bool [max id + 1]."""
+    differ = hidden != counterfactual
+    return _grow(moved[hidden] | differ, edge_px), _grow(moved[counterfactual] | differ, edge_px)
+
+
+def _grow(mask: np.ndarray, pixels: int) -> np.ndarray:
+    """The mask and its neighbours, diagonal ones too."""
+    if pixels == 0 or not mask.any():
+        return mask
+    return np.asarray(ndimage.binary_dilation(mask, np.ones((3, 3), dtype=bool), iterations=pixels))
+
+
+def _dark(rendered: RenderedLayers) -> float:
+    """Luminance below which the key light gives next to nothing in this clip."""
+    return DARK_SHARE * float(np.percentile(rendered.key_hidden, 99))
+
+
+def change_of_light(first: np.ndarray, second: np.ndarray, excluded: np.ndarray, dark: float) -> np.ndarray:
+    """Where light on a surface that stays differs between two worlds, bool [height, width].
+
+    first, second: luminance float32 [h, w], same seed, perhaps smaller than the picture. excluded: bool [height,
+    width], pixels at which the two worlds show different surfaces. They are left out *before* the 5x5 blur, else their
+    contrast leaks into a rim of two pixels around them. Changed is |dL| / L > 5 % after the blur.
+    """
+    size = (excluded.shape[1], excluded.shape[0])
+    weight = (~_shrink(excluded, (first.shape[1], first.shape[0]))).astype(np.float32)
+    change = _blur(np.abs(first - second) * weight)
+    light = _blur(np.maximum(np.maximum(first, second), dark) * weight)
+    seen = light > 0
+    ratio = np.divide(change, light, out=np.zeros_like(change), where=seen)
+    if not (ratio > MIN_LIGHT_CHANGE).any():
+        return np.zeros_like(excluded)
+    full = np.asarray(Image.fromarray(ratio).resize(size, Image.Resampling.BILINEAR))
+    return _without_specks(full > MIN_LIGHT_CHANGE, excluded) & ~excluded
+
+
+def _shrink(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pixels of a smaller picture (width, height) whose filter reaches a marked pixel."""
+    share = Image.fromarray(mask.astype(np.float32)).resize(size, Image.Resampling.BOX)
+    return _grow(np.asarray(share) > 0, 1)
+
+
+def _blur(picture: np.ndarray) -> np.ndarray:
+    """Mean over 5x5 pixels, float32; beyond the border counts as nothing, which cancels in a ratio."""
+    return np.asarray(ndimage.uniform_filter(picture.astype(np.float32), BLUR_PX, mode="constant"))
+
+
+def _without_specks(mask: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
+    """`mask` without small spots that touch none of `neighbours`, and with small holes filled."""
+    least = max(4, round(SPECK_SHARE * mask.size))
+    kept = mask & ~_small_parts(mask | neighbours, least)
+    return np.asarray(kept | _small_parts(~kept, least))
+
+
+def _small_parts(mask: np.ndarray, least: int) -> np.ndarray:
+    """Pixels of connected parts (diagonals count) of fewer than `least` pixels."""
+    parts, _ = ndimage.label(mask, np.ones((3, 3), dtype=int))
+    small = np.bincount(parts.ravel()) < least
+    small[0] = False
+    return np.asarray(small[parts])
+
+
+def moved_flags(
+    ids: Mapping[str, int],
+    factual: Trajectory,
+    counterfactual: Trajectory,
+    corners: Mapping[str, np.ndarray],
+    lens: Lens,
+    world_from_camera: np.ndarray,
+) -> np.ndarray:
+    """Whether each object is elsewhere in the other world, bool [num_frames, max id + 1], by id.
+
+    corners: [8, 3] of each object's bounding box, object frame; world_from_camera: [num_frames, 7]. Moved is a corner
+    that is displaced by more than 1 mm and by more than 0.25 px at its distance, whichever is larger. What is only in
+    one world, and people (who are played back), have no displacement: False.
+    """
+    flags = np.zeros((factual.num_frames, max(ids.values(), default=0) + 1), dtype=bool)
+    for name in sorted(set(factual.names) & set(counterfactual.names) & set(ids)):
+        if name not in corners:
+            raise DataError(f"no bounding box of '{name}' in the certificate; there are {sorted(corners)}")
+        before, after = factual.of(name), counterfactual.of(name)
+        for frame in range(factual.num_frames):
+            first, second = apply_pose(before[frame], corners[name]), apply_pose(after[frame], corners[name])
+            flags[frame, ids[name]] = _is_displaced(first, second, lens, world_from_camera[frame])
+    return flags
+
+
+def _is_displaced(first: np.ndarray, second: np.ndarray, lens: Lens, world_from_camera: np.ndarray) -> bool:
+    """Whether any of the points [8, 3] is displaced enough to be seen."""
+    depth = np.minimum(-to_camera(first, world_from_camera)[:, 2], -to_camera(second, world_from_camera)[:, 2])
+    least_m = np.maximum(MIN_MOVE_M, MIN_MOVE_PX * np.maximum(depth, NEAREST_DEPTH_M) / lens.focal_px)
+    return bool((np.linalg.norm(first - second, axis=1) > least_m).any())

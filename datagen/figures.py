@@ -1,0 +1,57 @@
+"""Figures about a sample, taken from its frames before they are coded."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from datagen.metadata import EffectVisibility, KeepDifference, MaskStatistics
+from datagen.quadmask import Label, MaskLayers, Policy, compose_mask
+
+MAX_KEEP_MEAN = 0.5  # levels of 255
+MAX_KEEP_P999 = 4.0
+MIN_VISIBLE_SHARE = 0.001  # of the pixels of a frame
+MIN_VISIBLE_FRAMES = 0.2
+
+
+def mask_statistics(mask: np.ndarray, policy: Policy) -> MaskStatistics:
+    """Share and number of frames of each label in a quadmask uint8 [num_frames, height, width]."""
+    present = {label: mask == label for label in Label}
+    return MaskStatistics(
+        policy=policy.value,
+        share={label.name: float(where.mean()) for label, where in present.items()},
+        num_frames={label.name: int(where.any(axis=(1, 2)).sum()) for label, where in present.items()},
+    )
+
+
+def keep_differences(full: np.ndarray, removed: np.ndarray, layers: MaskLayers) -> dict[str, KeepDifference]:
+    """How far two videos uint8 [num_frames, height, width, 3] differ where each policy says that they do not."""
+    return {policy.value: keep_difference(full, removed, compose_mask(layers, policy)) for policy in Policy}
+
+
+def keep_difference(full: np.ndarray, removed: np.ndarray, mask: np.ndarray) -> KeepDifference:
+    """|full - removed| over the KEEP pixels of a quadmask; all zero where there are none."""
+    counts = np.zeros(256, dtype=np.int64)
+    for first, second, labels in zip(full, removed, mask, strict=True):
+        keep = labels == Label.KEEP
+        distance = np.abs(first[keep].astype(np.int16) - second[keep])
+        counts += np.bincount(distance.ravel(), minlength=256)
+    total = int(counts.sum())
+    mean = float(counts @ np.arange(256) / total) if total else 0.0
+    p999 = float(np.searchsorted(np.cumsum(counts), 0.999 * total)) if total else 0.0
+    return KeepDifference(
+        num_pixels=total // 3,
+        mean=mean,
+        p999=p999,
+        passed=mean < MAX_KEEP_MEAN and p999 < MAX_KEEP_P999,
+    )
+
+
+def effect_visibility(layers: MaskLayers) -> EffectVisibility:
+    """How much of each frame changes because of the removal, by policy "void"."""
+    share = layers.affected(Policy.VOID).mean(axis=(1, 2))
+    visible_frames = float((share > MIN_VISIBLE_SHARE).mean())
+    return EffectVisibility(
+        share_per_frame=tuple(round(float(one), 6) for one in share),
+        visible_frames=visible_frames,
+        visible=visible_frames > MIN_VISIBLE_FRAMES,
+    )

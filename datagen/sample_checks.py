@@ -1,0 +1,198 @@
+"""Is a sample whole? Every check yields what is wrong and raises nothing."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from datagen.codec import PARTIAL_SUFFIX, read_npz, sha256_file, sha256_record
+from datagen.errors import DataError, VoidgenError
+from datagen.metadata import FORMAT_VERSION, SampleMetadata
+from datagen.quadmask import Label, compose_mask, parse_policy
+from datagen.sample import LAYERS, MASK, METADATA, PHYSICS, PROMPT, REQUIRED_FILES, VIDEOS, read_layers, read_sample
+from datagen.spec import World
+from datagen.video import decode_mask, iterate_rgb, probe, rate_of
+
+MAX_SHARE_ERROR = 1e-9
+TRAJECTORY_PARTS = ("names", "poses", "linear_velocity", "angular_velocity")
+PHYSICS_ARRAYS = (
+    *(f"{world}_{part}" for world in World for part in TRAJECTORY_PARTS),
+    "camera_matrix",
+    "world_from_camera",
+    "object_names",
+    "object_ids",
+    "divergence_frame",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is not as it should be."""
+
+    where: str  # file or folder
+    problem: str
+
+
+def check_sample(path: Path, counted: list[str]) -> Iterator[Problem]:
+    """Problems of a sample folder named like its key."""
+    counted.append(path.name)
+    try:
+        metadata = read_sample(path).metadata
+    except VoidgenError as error:
+        yield problem_of(path / METADATA, error)
+        return
+    yield from _check_record(path, metadata)
+    yield from _check_files(path, metadata)
+    readers = (_check_videos, _check_mask, _check_physics, _check_prompt)
+    for reader in readers:
+        yield from guarded(path, lambda reader=reader: reader(path, metadata))  # type: ignore[misc]
+    yield from check_leftovers(path)
+
+
+def guarded(path: Path, check: Callable[[], Iterable[Problem]]) -> Iterator[Problem]:
+    """Problems that a check finds, and the one that ends it."""
+    try:
+        yield from check()
+    except VoidgenError as error:
+        yield problem_of(path, error)
+    except OSError as error:
+        yield Problem(where=str(path), problem=f"cannot be read: {error.strerror or error}")
+    except (zlib.error, NotImplementedError, RuntimeError) as error:  # what zipfile says to damaged archives
+        yield Problem(where=str(path), problem=f"cannot be unpacked: {error}")
+
+
+def problem_of(path: Path, error: Exception) -> Problem:
+    return Problem(where=str(path), problem=str(error).removeprefix(f"{path}: "))
+
+
+def _check_record(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
+    """Contradictions inside metadata.json."""
+    spec = metadata.spec
+    facts = [
+        ("format_version", metadata.format_version, FORMAT_VERSION),
+        ("key", metadata.key, path.name),
+        ("spec.key", spec.key, metadata.key),
+        ("certificate.key", metadata.certificate.key, metadata.key),
+        ("spec_sha256", metadata.spec_sha256, sha256_record(spec)),
+        ("num_frames", metadata.num_frames, spec.clip.num_frames),
+        ("fps", metadata.fps, spec.clip.fps),
+        ("width", metadata.width, spec.render.width),
+        ("height", metadata.height, spec.render.height),
+        ("caption", metadata.caption, metadata.certificate.caption),
+        ("length of effect.share_per_frame", len(metadata.effect.share_per_frame), metadata.num_frames),
+    ]
+    for name, found, expected in facts:
+        if found != expected:
+            yield Problem(where=str(path / METADATA), problem=f"{name}: expected {expected!r}, found {found!r}")
+
+
+def _check_files(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
+    """Files that are missing, or are not those that were hashed."""
+    for name in sorted(set(REQUIRED_FILES) - set(metadata.files)):
+        yield Problem(where=str(path / METADATA), problem=f"files: lacks the sha256 of {name}")
+    for name in sorted({*REQUIRED_FILES, *metadata.files}):
+        file = path / name
+        if not file.is_file():
+            yield Problem(where=str(file), problem="no such file; expected it in every sample")
+        elif name in metadata.files and (found := sha256_file(file)) != metadata.files[name]:
+            expected = metadata.files[name]
+            yield Problem(where=str(file), problem=f"sha256: expected {expected[:12]}..., found {found[:12]}...")
+
+
+def _check_videos(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
+    """Length, rate and size of the three videos, by header and by decoding; missing ones are told elsewhere."""
+    for name in VIDEOS:
+        file = path / name
+        if file.is_file():
+            yield from guarded(file, lambda file=file: _check_video(file, metadata))  # type: ignore[misc]
+
+
+def _check_video(file: Path, metadata: SampleMetadata) -> Iterator[Problem]:
+    info = probe(file)
+    decoded = 0
+    for decoded, frame in enumerate(iterate_rgb(file), start=1):
+        if frame.shape[:2] != (info.height, info.width):
+            found = f"{frame.shape[1]}x{frame.shape[0]}"
+            yield Problem(where=str(file), problem=f"frame {decoded - 1}: found {found} pixels")
+            break
+    facts = [
+        ("frames by header", info.num_frames, metadata.num_frames),
+        ("frames decoded", decoded, metadata.num_frames),
+        ("frames per second", info.fps, float(rate_of(metadata.fps))),
+        ("size", f"{info.width}x{info.height}", f"{metadata.width}x{metadata.height}"),
+    ]
+    for name, found, expected in facts:
+        if found != expected:
+            yield Problem(where=str(file), problem=f"{name}: expected {expected}, found {found}")
+
+
+def _check_mask(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
+    """Exact values, and agreement of the mask with its evidence and its statistics."""
+    file = path / MASK
+    if not file.is_file():
+        return
+    mask = decode_mask(file)
+    shares = {label.name: float((mask == label).mean()) for label in Label}
+    for name, share in shares.items():
+        expected = metadata.mask.share.get(name, float("nan"))
+        if not abs(share - expected) < MAX_SHARE_ERROR:
+            yield Problem(where=str(file), problem=f"share of {name}: expected {expected:g}, found {share:g}")
+    if (path / LAYERS).is_file():
+        layers = read_layers(path / LAYERS)
+        derived = compose_mask(layers, parse_policy(metadata.mask.policy))
+        yield from _compare_masks(file, mask, derived)
+
+
+def _compare_masks(file: Path, mask: np.ndarray, derived: np.ndarray) -> Iterator[Problem]:
+    if mask.shape != derived.shape:
+        yield Problem(where=str(file), problem=f"{LAYERS} has shape {derived.shape}, the mask {mask.shape}")
+        return
+    wrong = np.flatnonzero((mask != derived).any(axis=(1, 2)))
+    if len(wrong):
+        pixels = int((mask[wrong[0]] != derived[wrong[0]]).sum())
+        where = f"{len(wrong)} frames, first frame {wrong[0]} in {pixels} pixels"
+        yield Problem(where=str(file), problem=f"differs from the mask that follows from {LAYERS} in {where}")
+
+
+def _check_physics(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
+    """Both trajectories and the camera, of the clip's length and finite."""
+    file = path / PHYSICS
+    if not file.is_file():
+        return
+    arrays = read_npz(file)
+    for name in PHYSICS_ARRAYS:
+        if name not in arrays:
+            yield Problem(where=str(file), problem=f"lacks the array '{name}'")
+        elif name.endswith(("poses", "velocity", "world_from_camera")):
+            if len(arrays[name]) != metadata.num_frames:
+                found = f"expected {metadata.num_frames} frames, found {len(arrays[name])}"
+                yield Problem(where=str(file), problem=f"'{name}': {found}")
+            if not np.isfinite(arrays[name]).all():
+                yield Problem(where=str(file), problem=f"'{name}' holds values that are no numbers")
+
+
+def _check_prompt(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
+    file = path / PROMPT
+    if not file.is_file():
+        return
+    expected = {"bg": metadata.caption}
+    found = _read_json(file)
+    if found != expected:
+        yield Problem(where=str(file), problem=f"expected {expected}, found {str(found)[:120]}")
+
+
+def _read_json(path: Path) -> object:
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise DataError(f"{path}: not readable JSON ({error})") from None
+
+
+def check_leftovers(folder: Path) -> Iterator[Problem]:
+    for leftover in sorted(folder.glob(f"*{PARTIAL_SUFFIX}")):
+        yield Problem(where=str(leftover), problem="left half-written by a crash; the next run removes it")

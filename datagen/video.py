@@ -1,0 +1,218 @@
+"""Videos: RGB as it looks, masks as they are.
+
+RGB is H.264, visually lossless, 4:2:0. The matrix is BT.601 with BT.709 primaries, and the file says so: OpenCV ignores
+the tag and always decodes with BT.601, so this is the one choice with which every reader returns the right colours.
+
+Masks are lossless H.264 in full-range 4:4:4 with neutral chroma: the grey levels then come back exactly as channel 0 of
+any RGB reader, and for odd sizes too (4:2:0 has no odd sizes; OpenCV tears 4:0:0 of odd heights). What was written is
+decoded again and refused if it does not come back.
+
+Colours are converted here in integers and x264 runs in one thread: equal frames of an even size give equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+
+from datagen.codec import atomic_path
+from datagen.errors import DataError
+from datagen.quadmask import check_mask
+
+DEFAULT_CRF = 12
+MAX_CRF = 14
+PRESET = "medium"
+SHIFT = 16  # fixed-point bits of the colour conversion
+NEUTRAL = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoInfo:
+    """What a video's header says."""
+
+    num_frames: int
+    fps: float
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Coding:
+    """How frames are stored."""
+
+    pixel_format: str
+    full_range: bool
+    options: tuple[tuple[str, str], ...]
+
+
+MASK_CODING = _Coding(pixel_format="yuv444p", full_range=True, options=(("qp", "0"), ("preset", PRESET)))
+
+
+def encode_rgb(path: Path, frames: np.ndarray, fps: float, crf: int = DEFAULT_CRF) -> None:
+    """Write uint8 [num_frames, height, width, 3] sRGB as H.264: yuv420p, or yuv444p where width or height is odd."""
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or 0 in frames.shape:
+        found = f"{frames.dtype} {frames.shape}"
+        raise DataError(f"{path}: expected frames uint8 [num_frames, height, width, 3], found {found}")
+    if not 0 < crf <= MAX_CRF:
+        raise DataError(f"{path}: expected a crf of 1 to {MAX_CRF} (visually lossless), found {crf}")
+    even = frames.shape[1] % 2 == 0 and frames.shape[2] % 2 == 0
+    coding = _Coding(
+        pixel_format="yuv420p" if even else "yuv444p",
+        full_range=False,
+        options=(("crf", str(crf)), ("preset", PRESET)),
+    )
+    pictures = (_picture(_yuv_of(frame, halve_chroma=even), coding) for frame in frames)
+    with atomic_path(path) as partial:
+        _encode(partial, pictures, frames.shape[2], frames.shape[1], fps, coding)
+
+
+def encode_mask(path: Path, mask: np.ndarray, fps: float) -> None:
+    """Write a quadmask uint8 [num_frames, height, width] so that its four values come back exactly.
+
+    Raises `DataError` for a mask with other values, and for a file that does not decode to what was put in.
+    """
+    check_mask(mask, str(path))
+    chroma = np.full(mask.shape[1:], NEUTRAL, dtype=np.uint8)
+    pictures = (_picture((frame, chroma, chroma), MASK_CODING) for frame in mask)
+    with atomic_path(path) as partial:
+        _encode(partial, pictures, mask.shape[2], mask.shape[1], fps, MASK_CODING)
+        _refuse_changed(partial, mask)
+
+
+def decode_rgb(path: Path) -> np.ndarray:
+    """All frames, uint8 [num_frames, height, width, 3] sRGB."""
+    return _stacked(path, iterate_rgb(path))
+
+
+def decode_mask(path: Path) -> np.ndarray:
+    """The quadmask of a video, uint8 [num_frames, height, width]; `DataError` that names a frame with other values."""
+    return check_mask(decode_grey(path), str(path))
+
+
+def decode_grey(path: Path) -> np.ndarray:
+    """Channel 0 of all frames, as any RGB reader sees it, uint8 [num_frames, height, width]."""
+    return _stacked(path, (frame[..., 0].copy() for frame in iterate_rgb(path)))
+
+
+def iterate_rgb(path: Path) -> Iterator[np.ndarray]:
+    """Frames one by one, uint8 [height, width, 3] sRGB."""
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise DataError(f"{path}: holds no video stream")
+            for frame in container.decode(video=0):
+                yield frame.to_ndarray(format="rgb24")
+    except (av.FFmpegError, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def probe(path: Path) -> VideoInfo:
+    """What the header says; the frames are not decoded."""
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise DataError(f"{path}: holds no video stream")
+            stream = container.streams.video[0]
+            return VideoInfo(
+                num_frames=stream.frames,
+                fps=float(stream.average_rate or 0),
+                width=stream.width,
+                height=stream.height,
+            )
+    except (av.FFmpegError, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def rate_of(fps: float) -> Fraction:
+    """Frames per second as a fraction that a video file can hold."""
+    if not 0 < fps <= 1000:
+        raise DataError(f"expected a rate of 0 to 1000 frames per second, found {fps}")
+    return Fraction(fps).limit_denominator(1001)
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"{path}: no such file; expected a video")
+    reason = getattr(error, "strerror", None) or str(error)
+    return DataError(f"{path}: not a readable video ({reason}); it may be truncated: make it again")
+
+
+def _stacked(path: Path, frames: Iterable[np.ndarray]) -> np.ndarray:
+    pictures = list(frames)
+    if not pictures:
+        raise DataError(f"{path}: holds no frames; it may be truncated: make it again")
+    return np.stack(pictures)
+
+
+def _refuse_changed(path: Path, mask: np.ndarray) -> None:
+    decoded = decode_grey(path)
+    if decoded.shape != mask.shape:
+        shapes = f"wrote a mask of shape {mask.shape}, read back {decoded.shape}"
+        raise DataError(f"{path}: {shapes}; the codec is not lossless")
+    wrong = np.flatnonzero((decoded != mask).any(axis=(1, 2)))
+    if len(wrong):
+        values = np.unique(decoded[wrong[0]]).tolist()
+        raise DataError(f"{path}: frame {wrong[0]} came back with values {values[:8]}; the codec is not lossless")
+
+
+def _yuv_of(rgb: np.ndarray, halve_chroma: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Limited-range Y'CbCr planes uint8 of sRGB uint8 [height, width, 3], by ITU-R BT.601, in fixed point."""
+    red, green, blue = (rgb[..., channel].astype(np.int32) for channel in range(3))
+    luma = _weighted((red, green, blue), (0.299, 0.587, 0.114), 219 / 255, 16)
+    if halve_chroma:
+        red, green, blue = _sum_2x2(red), _sum_2x2(green), _sum_2x2(blue)
+    scale = 224 / 255 / (4 if halve_chroma else 1)
+    cb = _weighted((red, green, blue), (-0.299 / 1.772, -0.587 / 1.772, 0.5), scale, NEUTRAL)
+    cr = _weighted((red, green, blue), (0.5, -0.587 / 1.402, -0.114 / 1.402), scale, NEUTRAL)
+    return luma, cb, cr
+
+
+def _weighted(
+    channels: tuple[np.ndarray, np.ndarray, np.ndarray], weights: tuple[float, float, float], scale: float, offset: int
+) -> np.ndarray:
+    """Rounded weighted sum plus offset, uint8; fixed point, so that it is the same on every machine."""
+    total = np.full(channels[0].shape, (offset << SHIFT) + (1 << (SHIFT - 1)), dtype=np.int32)
+    for channel, weight in zip(channels, weights, strict=True):
+        total += channel * round(weight * scale * (1 << SHIFT))
+    return np.clip(total >> SHIFT, 0, 255).astype(np.uint8)
+
+
+def _sum_2x2(channel: np.ndarray) -> np.ndarray:
+    return np.asarray(channel[0::2, 0::2] + channel[0::2, 1::2] + channel[1::2, 0::2] + channel[1::2, 1::2])
+
+
+def _picture(planes: tuple[np.ndarray, np.ndarray, np.ndarray], coding: _Coding) -> av.VideoFrame:
+    """A frame that holds these planes as they are."""
+    height, width = planes[0].shape
+    frame = av.VideoFrame(width, height, coding.pixel_format)
+    for plane, values in zip(frame.planes, planes, strict=True):
+        padded = np.zeros((plane.height, plane.line_size), dtype=np.uint8)
+        padded[:, : values.shape[1]] = values
+        plane.update(padded.tobytes())
+    return frame
+
+
+def _encode(
+    path: Path, pictures: Iterable[av.VideoFrame], width: int, height: int, fps: float, coding: _Coding
+) -> None:
+    """Write frames as MP4 without timestamps of the clock."""
+    with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact", "movflags": "+faststart"}) as container:
+        stream = container.add_stream("libx264", rate=rate_of(fps), options=dict(coding.options))
+        stream.width, stream.height, stream.pix_fmt = width, height, coding.pixel_format
+        context = stream.codec_context
+        context.thread_count = 1
+        context.color_range = ColorRange.JPEG if coding.full_range else ColorRange.MPEG
+        context.colorspace = Colorspace.SMPTE170M
+        context.color_primaries = ColorPrimaries.BT709
+        context.color_trc = ColorTrc.IEC61966_2_1
+        for picture in pictures:
+            picture.color_range = context.color_range
+            picture.colorspace = context.colorspace
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
