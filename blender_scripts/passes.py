@@ -1,0 +1,242 @@
+"""Render passes as data, and how Cycles is set for each.
+
+One process renders pass after pass. Cycles' persistent data ignores changed samples and bounces, so it is off for the first
+picture after a change of settings and on for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import bpy
+import numpy as np
+import OpenEXR
+
+from blender_scripts.build_scene import BuiltScene, SceneState
+from blender_scripts.nodes import new_material
+from datagen.camera import lens_of, project
+from datagen.entry import silenced
+from datagen.seeding import seed_for
+from datagen.spec import RenderSettings, SceneSpec, World
+
+COVERAGE_SAMPLES = 16
+COVERAGE_BORDER_PX = 4
+FILTER_PX = 1.5  # Cycles' default Blackman-Harris width
+CENTRE_PX = 0.01  # narrowest filter that Cycles takes: rays go through pixel centres
+
+
+class Kind(StrEnum):
+    """What a pass sees."""
+
+    LOOK = "look"  # the picture
+    KEY = "key"  # white surfaces under the key light alone
+    MARKS = "marks"  # red: object id, green: 1 where a removed object is
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything of Cycles that differs between passes."""
+
+    kind: Kind
+    width: int
+    height: int
+    samples: int
+    bounces: int
+    filter_px: float
+    denoise: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """A layer to render: which world, what is hidden, and how."""
+
+    layer: str
+    world: World
+    hide_removed: bool
+    settings: Settings
+    channel: int = 0  # of the float picture
+    around_removed: bool = False  # render only where the removed objects are
+
+
+def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
+    """The passes that make `datagen.layers.standard_layers`, those of equal settings together."""
+    small = (-(-render.width // render.light_scale), -(-render.height // render.light_scale))
+    look = Settings(
+        kind=Kind.LOOK,
+        width=render.width,
+        height=render.height,
+        samples=render.samples,
+        bounces=render.max_bounces,
+        filter_px=FILTER_PX,
+        denoise=render.denoise,
+    )
+    key = Settings(
+        kind=Kind.KEY,
+        width=small[0],
+        height=small[1],
+        samples=render.light_samples,
+        bounces=0,
+        filter_px=FILTER_PX,
+        denoise=False,
+    )
+    centre = Settings(
+        kind=Kind.MARKS, width=render.width, height=render.height, samples=1, bounces=0, filter_px=CENTRE_PX, denoise=False
+    )
+    coverage = Settings(
+        kind=Kind.MARKS,
+        width=render.width,
+        height=render.height,
+        samples=max(COVERAGE_SAMPLES, render.samples),
+        bounces=0,
+        filter_px=FILTER_PX,
+        denoise=False,
+    )
+    factual, counterfactual = World.FACTUAL, World.COUNTERFACTUAL
+    return (
+        Pass(layer="rgb_factual", world=factual, hide_removed=False, settings=look),
+        Pass(layer="rgb_counterfactual", world=counterfactual, hide_removed=True, settings=look),
+        Pass(layer="key_factual", world=factual, hide_removed=False, settings=key),
+        Pass(layer="key_hidden", world=factual, hide_removed=True, settings=key),
+        Pass(layer="key_counterfactual", world=counterfactual, hide_removed=True, settings=key),
+        Pass(layer="ids_hidden", world=factual, hide_removed=True, settings=centre),
+        Pass(layer="ids_counterfactual", world=counterfactual, hide_removed=True, settings=centre),
+        Pass(
+            layer="removed_coverage", world=factual, hide_removed=False, settings=coverage, channel=1, around_removed=True
+        ),
+    )
+
+
+class Renderer:
+    """Blender's renderer, set for one pass at a time."""
+
+    def __init__(self, scene: BuiltScene, threads: int) -> None:
+        self.scene = scene
+        self.settings: Settings | None = None
+        self.fresh = False
+        self.overrides = {Kind.KEY: white_material(), Kind.MARKS: mark_material()}
+        set_constants(scene.spec, threads)
+
+    def prepare(self, settings: Settings) -> None:
+        """Set Cycles for a pass."""
+        if settings == self.settings:
+            return
+        blender = bpy.context.scene
+        render, cycles = blender.render, blender.cycles
+        render.use_persistent_data = False
+        render.resolution_x, render.resolution_y = settings.width, settings.height
+        cycles.samples = settings.samples
+        cycles.max_bounces = settings.bounces
+        cycles.diffuse_bounces = cycles.glossy_bounces = cycles.transmission_bounces = settings.bounces
+        cycles.use_denoising = settings.denoise
+        cycles.pixel_filter_type = "BOX" if settings.filter_px == CENTRE_PX else "BLACKMAN_HARRIS"
+        cycles.filter_width = settings.filter_px
+        blender.view_layers[0].material_override = self.overrides.get(settings.kind)
+        blender.world = self.scene.environment if settings.kind is Kind.LOOK else None
+        set_output(settings.kind)
+        self.settings, self.fresh = settings, True
+
+    def picture(self, state: SceneState, path: Path, around: tuple[str, ...]) -> None:
+        """Render a state into a file; with `around`, only the box of those things."""
+        self.scene.show(state)
+        render = bpy.context.scene.render
+        render.filepath = str(path)
+        render.use_border = bool(around)
+        if around:
+            render.border_min_x, render.border_min_y, render.border_max_x, render.border_max_y = self.box_of(state, around)
+        with silenced():
+            bpy.ops.render.render(write_still=True)
+        if self.fresh:
+            render.use_persistent_data, self.fresh = True, False
+
+    def box_of(self, state: SceneState, names: tuple[str, ...]) -> tuple[float, float, float, float]:
+        """Smallest border (left, bottom, right, top, as shares) with room for the filter around some things."""
+        lens = lens_of(self.scene.spec, self.scene.staging)
+        pixels, depth = project(np.concatenate(list(self.surface_points(names))), state.camera, lens)
+        if depth.min() <= 0.05:
+            return 0.0, 0.0, 1.0, 1.0
+        size = np.array([lens.width, lens.height])
+        low = np.clip(np.floor(pixels.min(axis=0)) - COVERAGE_BORDER_PX, 0, size - 1) / size
+        high = np.clip(np.ceil(pixels.max(axis=0)) + COVERAGE_BORDER_PX, 1, size) / size
+        return float(low[0]), float(1 - high[1]), float(high[0]), float(1 - low[1])
+
+    def surface_points(self, names: tuple[str, ...]) -> Iterator[np.ndarray]:
+        """World positions [V, 3] of the vertices of some objects and people, as posed."""
+        graph = bpy.context.evaluated_depsgraph_get()
+        for name in names:
+            person = self.scene.people.get(name)
+            for mesh in person.meshes if person else (self.scene.objects[name],):
+                posed = mesh.evaluated_get(graph)
+                flat = np.empty(len(posed.data.vertices) * 3, dtype=np.float32)
+                posed.data.vertices.foreach_get("co", flat)
+                world = np.array(posed.matrix_world, dtype=np.float64)
+                yield flat.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3]
+
+
+def set_constants(spec: SceneSpec, threads: int) -> None:
+    """What all passes share: one seed, no adaptive sampling, explicit colour management, no clock in the files."""
+    blender = bpy.context.scene
+    render, cycles = blender.render, blender.cycles
+    render.engine = "CYCLES"
+    render.threads_mode, render.threads = "FIXED", threads
+    render.resolution_percentage = 100
+    render.use_compositing = render.use_sequencer = render.use_motion_blur = False
+    render.dither_intensity = 0.0
+    for name in dir(render):
+        if name.startswith("use_stamp"):
+            setattr(render, name, False)
+    cycles.device = "CPU"
+    cycles.seed = seed_for(spec.seed, "render") % 2**31
+    cycles.use_animated_seed = False
+    cycles.sampling_pattern = "TABULATED_SOBOL"
+    cycles.use_adaptive_sampling = False
+    cycles.use_light_tree = False
+    cycles.caustics_reflective = cycles.caustics_refractive = False
+    cycles.sample_clamp_direct, cycles.sample_clamp_indirect = 0.0, 4.0
+    cycles.blur_glossy = 1.0
+    cycles.denoiser = "OPENIMAGEDENOISE"
+    cycles.denoising_quality, cycles.denoising_prefilter = "FAST", "FAST"
+    cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
+    cycles.denoising_use_gpu = False
+    blender.display_settings.display_device = "sRGB"
+    blender.view_settings.view_transform = "AgX"
+    blender.view_settings.look = "AgX - Medium High Contrast"
+    blender.view_settings.exposure, blender.view_settings.gamma = 0.0, 1.0
+
+
+def set_output(kind: Kind) -> None:
+    """Pictures as fast PNG, everything else as float EXR."""
+    image = bpy.context.scene.render.image_settings
+    if kind is Kind.LOOK:
+        image.file_format, image.color_mode, image.color_depth, image.compression = "PNG", "RGB", "8", 10
+    else:
+        image.file_format, image.color_mode, image.color_depth, image.exr_codec = "OPEN_EXR", "RGB", "32", "ZIPS"
+
+
+def white_material() -> bpy.types.Material:
+    """Matt white: what it reflects is the irradiance."""
+    material, graph = new_material("all white")
+    graph.surface(graph.add("ShaderNodeBsdfDiffuse", {"Color": (1.0, 1.0, 1.0)}).outputs[0])
+    return material
+
+
+def mark_material() -> bpy.types.Material:
+    """Shows an object's pass index in red and the red of its object colour in green."""
+    material, graph = new_material("all marks")
+    info = graph.add("ShaderNodeObjectInfo")
+    removed = graph.add("ShaderNodeSeparateColor", {0: info.outputs["Color"]}).outputs[0]
+    color = graph.add("ShaderNodeCombineColor", {0: info.outputs["Object Index"], 1: removed}).outputs[0]
+    graph.surface(graph.add("ShaderNodeEmission", {"Color": color, "Strength": 1.0}).outputs[0])
+    material.cycles.emission_sampling = "NONE"
+    return material
+
+
+def keep_channel(source: Path, target: Path, channel: int) -> None:
+    """Turn an RGB EXR into one of a single float channel "V"."""
+    with OpenEXR.File(str(source)) as file:
+        values = np.ascontiguousarray(file.channels()["RGB"].pixels[..., channel], dtype=np.float32)
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    with OpenEXR.File(header, {"V": values}) as file:
+        file.write(str(target))
