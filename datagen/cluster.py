@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -23,6 +24,7 @@ from datagen.worker import kill_all
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+CONNECT_TIMEOUT_S = 10.0
 OBJECT_STORE_BYTES = 100 * 2**20  # paths and small records only
 
 
@@ -123,6 +125,8 @@ def start_ray(backend: str, workers: int) -> Any:
         ) from None
     if ray.is_initialized():
         return ray
+    if backend not in ("local", "auto"):
+        _check_answers(backend)
     quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if backend == "local":
@@ -131,5 +135,20 @@ def start_ray(backend: str, workers: int) -> Any:
             ray.init(address=backend, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"--ray {backend}: no Ray cluster there ({reason}); start one or use --ray local or off") from None
+        raise _no_cluster(backend, reason) from None
     return ray
+
+
+def _check_answers(address: str) -> None:
+    """Raise `ConfigError` at once for an address where nobody listens; Ray itself would wait for minutes."""
+    host, separator, port = address.rpartition("://")[2].rpartition(":")
+    if not separator or not port.isdigit():
+        raise ConfigError(f"--ray {address}: expected local, off, auto or HOST:PORT of a running Ray cluster")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise _no_cluster(address, str(error)) from None
+
+
+def _no_cluster(address: str, reason: str) -> ConfigError:
+    return ConfigError(f"--ray {address}: no Ray cluster there ({reason}); start one or use --ray local or off")
