@@ -1,7 +1,7 @@
 """Open a HUMOTO sequence in Blender: people as armatures with their body meshes, and rigid objects.
 
 After `open_sequence` the scene holds only that sequence. Every rigid object is unparented, has scale 1, rotates by
-quaternion and is keyed on every frame, so that its `matrix_world` is a rigid `world_from_object` and its mesh is in metres.
+quaternion and is keyed on every frame, so that its `matrix_world` is a rigid `world_from_object`, its mesh in metres.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def open_sequence(path: Path) -> ImportedSequence:
         _import_or_explain(path, importer)
         _drop_junk()
         _assign_inactive_animations()
-        armatures = tuple(sorted(_of_type("ARMATURE"), key=lambda thing: thing.name))
+        armatures = tuple(_of_type("ARMATURE"))
         if not armatures:
             raise DataError(
                 f"{path}: holds no armature, so there is no person to remove; expected a HUMOTO sequence, found "
@@ -66,11 +66,11 @@ def open_sequence(path: Path) -> ImportedSequence:
             )
         bodies = {armature.name: _bodies_of(armature) for armature in armatures}
         deformed = {mesh.name for meshes in bodies.values() for mesh in meshes}
-        objects = tuple(mesh for mesh in sorted(_of_type("MESH"), key=lambda thing: thing.name) if mesh.name not in deformed)
+        objects = tuple(mesh for mesh in _of_type("MESH") if mesh.name not in deformed)
         if not objects:
             raise DataError(
-                f"{path}: holds no objects beside the person; expected meshes that no armature deforms, found {_found()}; "
-                "export the file with the objects that the person handles, or remove it from the folder"
+                f"{path}: holds no objects beside the person; expected meshes that no armature deforms, found "
+                f"{_found()}; export the file with the objects that the person handles, or remove it from the folder"
             )
         first, last = _frame_range(path)
         poses = _make_rigid(path, objects, bodies, first, last)
@@ -110,11 +110,15 @@ def _importer(path: Path) -> Callable[[], object]:
         if head.startswith(FBX_MAGIC):
             return lambda: bpy.ops.import_scene.fbx(filepath=str(path), anim_offset=0.0, colors_type="SRGB")
         kind = "an ASCII FBX: convert it to binary FBX" if head.lstrip().startswith(b"; FBX") else f"{head[:18]!r}"
-        raise DataError(f"{path}: not a binary FBX; expected it to begin with {FBX_MAGIC!r}, found {kind}; get the file again")
+        raise DataError(
+            f"{path}: not a binary FBX; expected it to begin with {FBX_MAGIC!r}, found {kind}; get the file again"
+        )
     if path.suffix.lower() == ".glb":
         if head.startswith(GLB_MAGIC):
             return lambda: bpy.ops.import_scene.gltf(filepath=str(path), disable_bone_shape=True)
-        raise DataError(f"{path}: not a GLB; expected it to begin with {GLB_MAGIC!r}, found {head[:4]!r}; get the file again")
+        raise DataError(
+            f"{path}: not a GLB; expected it to begin with {GLB_MAGIC!r}, found {head[:4]!r}; get the file again"
+        )
     raise DataError(f"{path}: expected a file that ends in .fbx or .glb, found '{path.suffix}'")
 
 
@@ -126,13 +130,14 @@ def _import_or_explain(path: Path, importer: Callable[[], object]) -> None:
         lines = [line.strip() for line in str(error).splitlines() if line.strip() and "Location:" not in line]
         reason = re.sub(r"^.*Couldn't open file '[^']*' ", "", lines[-1]).strip("()") if lines else "no reason given"
         raise DataError(
-            f"{path}: Blender cannot read this file of {path.stat().st_size} bytes ({reason}); it is probably truncated "
-            "or damaged: copy or download it again"
+            f"{path}: Blender cannot read this file of {path.stat().st_size} bytes ({reason}); it is probably "
+            "truncated or damaged: copy or download it again"
         ) from None
 
 
 def _of_type(kind: str) -> list[bpy.types.Object]:
-    return [thing for thing in bpy.context.scene.objects if thing.type == kind]
+    """Objects of a type, by name."""
+    return sorted((thing for thing in bpy.context.scene.objects if thing.type == kind), key=lambda thing: thing.name)
 
 
 def _found() -> str:
@@ -173,7 +178,7 @@ def _bodies_of(armature: bpy.types.Object) -> tuple[bpy.types.Object, ...]:
         deforms = any(item.type == "ARMATURE" and item.object == armature for item in mesh.modifiers)
         return deforms or mesh in armature.children_recursive
 
-    return tuple(mesh for mesh in sorted(_of_type("MESH"), key=lambda thing: thing.name) if belongs(mesh))
+    return tuple(mesh for mesh in _of_type("MESH") if belongs(mesh))
 
 
 def _frame_range(path: Path) -> tuple[int, int]:
@@ -181,10 +186,14 @@ def _frame_range(path: Path) -> tuple[int, int]:
     actions = [thing.animation_data.action for thing in bpy.context.scene.objects if thing.animation_data]
     ranges = [action.frame_range for action in actions if action is not None and len(action.fcurves)]
     if not ranges:
-        raise DataError(f"{path}: nothing is animated; expected keys on every mocap frame; export the file with its animation")
+        raise DataError(
+            f"{path}: nothing is animated; expected keys on every mocap frame; export the file with its animation"
+        )
     first, last = round(min(low for low, _ in ranges)), round(max(high for _, high in ranges))
     if last <= first:
-        raise DataError(f"{path}: holds a single frame ({first}); expected a motion of at least two; export the whole sequence")
+        raise DataError(
+            f"{path}: holds a single frame ({first}); expected a motion of at least two; export the whole sequence"
+        )
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = first, last
     return first, last
@@ -237,15 +246,15 @@ def _split_scale(path: Path, name: str, linear: np.ndarray) -> tuple[np.ndarray,
     if change.max() > MAX_SCALE_CHANGE:
         frame = int(change.max(axis=1).argmax())
         raise DataError(
-            f"{path}: the scale of object '{name}' is animated ({lengths[frame].round(4).tolist()} in its frame {frame}, "
-            f"{scale.round(4).tolist()} on average); expected a rigid object: remove the keys of its scale"
+            f"{path}: the scale of object '{name}' is animated ({lengths[frame].round(4).tolist()} in its frame "
+            f"{frame}, {scale.round(4).tolist()} on average); expected a rigid object: remove the keys of its scale"
         )
     axes = linear / lengths[:, None, :]
     cosines = np.abs(np.einsum("nij,nik->njk", axes, axes) - np.eye(3)).max()
     if cosines > MAX_SHEAR:
         raise DataError(
-            f"{path}: object '{name}' is sheared (two of its axes meet at cosine {cosines:.4f}); expected a rigid object: "
-            "apply its parent's scale in Blender (Ctrl+A) and export it again"
+            f"{path}: object '{name}' is sheared (two of its axes meet at cosine {cosines:.4f}); expected a rigid "
+            "object: apply its parent's scale in Blender (Ctrl+A) and export it again"
         )
     mirrored = np.linalg.det(axes[0]) < 0
     return (-axes, -scale) if mirrored else (axes, scale)

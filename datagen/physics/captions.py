@@ -1,0 +1,146 @@
+"""What happens in the counterfactual video, in plain sentences.
+
+Only what remains is named: video models paint what the prompt names, so neither the removed nor the reason for a fall
+("is let go") may appear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from datagen.physics.world import FLOOR, WorldRun
+from datagen.seeding import generator_for
+from datagen.spec import category_of
+from datagen.trajectory import apply_pose, rotation_angle
+
+DROP_M = 0.03  # less is a settling, not a fall
+SLIDE_M = 0.08
+TIPPED_DEG = 60.0
+OVER_DEG = 140.0
+BOUNCE_M_S = 0.3  # upward speed of a centre of mass that a viewer sees as a bounce
+HEIGHTS = (
+    (0.25, "from a hand's breadth"),
+    (0.6, "from knee height"),
+    (1.1, "from waist height"),
+    (1.5, "from chest height"),
+)
+SOUNDS_LIKE_YOU = ("uti", "uni", "use")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Happening:
+    """What became of one object, in figures."""
+
+    name: str
+    dynamic: bool
+    start_m: float  # height of its lowest point in the first frame
+    drop_m: float  # how far its lowest point came down
+    slide_m: float  # horizontal way of its origin
+    turn_deg: float  # between first and last frame
+    landed_on: str  # name, `FLOOR`, or "" when it touches nothing in the end
+    bounced: bool
+
+
+def caption(happenings: Iterable[Happening], seed: int) -> str:
+    """The counterfactual in words; templates vary by seed."""
+    everything = tuple(happenings)
+    generator = generator_for(seed, "caption")
+    names = _words([happening.name for happening in everything])
+    moving = [happening for happening in everything if happening.dynamic]
+    still = [names[happening.name] for happening in everything if not happening.dynamic]
+    sentences = [_sentence(happening, names, generator) for happening in moving]
+    if still:
+        subject = _list(still)
+        verb = "stand" if len(still) > 1 else "stands"
+        sentences.append(_capital(f"{subject} {verb} still{' in a room' if not moving else ''}."))
+    return " ".join(sentences) or "An empty room."
+
+
+def happenings_of(run: WorldRun, vertices: Mapping[str, np.ndarray]) -> tuple[Happening, ...]:
+    """What became of every object of a run."""
+    return tuple(_happening(run, name, vertices[name]) for name in run.names)
+
+
+def _happening(run: WorldRun, name: str, vertices: np.ndarray) -> Happening:
+    poses = run.poses[:, run.names.index(name)]
+    low = [float(apply_pose(pose, vertices)[:, 2].min()) for pose in (poses[0], poses[-1])]
+    return Happening(
+        name=name,
+        dynamic=name in run.dynamic,
+        start_m=low[0],
+        drop_m=low[0] - low[1],
+        slide_m=float(np.linalg.norm(poses[-1, :2] - poses[0, :2])),
+        turn_deg=float(np.degrees(rotation_angle(poses[0], poses[-1]))),
+        landed_on=_last_support(run, name),
+        bounced=_bounced(run, name),
+    )
+
+
+def _last_support(run: WorldRun, name: str) -> str:
+    """What an object presses on most in the last frame."""
+    best, partner = 0.0, ""
+    for column, pair in enumerate(run.pairs):
+        if name in pair and run.impulse[-1, column] > best:
+            best, partner = float(run.impulse[-1, column]), pair[0] if pair[1] == name else pair[1]
+    return partner
+
+
+def _bounced(run: WorldRun, name: str) -> bool:
+    """Whether the centre of mass came up again visibly after a first blow."""
+    if name not in run.dynamic or len(run.centre) < 2:
+        return False
+    height = run.centre[:, run.dynamic.index(name), 2]
+    upward = np.diff(height) / run.substep_s
+    fell = np.flatnonzero(upward < -BOUNCE_M_S)
+    return bool(len(fell) and (upward[fell[0] :] > BOUNCE_M_S).any())
+
+
+def _sentence(happening: Happening, names: Mapping[str, str], generator: np.random.Generator) -> str:
+    subject = _capital(names[happening.name])
+    place = "the floor" if happening.landed_on in (FLOOR, "") else names.get(happening.landed_on, "the floor")
+    if happening.drop_m > DROP_M:
+        verb = ("falls", "drops")[int(generator.integers(2))]
+        bounce = ", bounces" if happening.bounced else ""
+        target = f" onto {place}" if happening.landed_on else ""
+        rest = f" and comes to rest{_posture(happening)}" if happening.landed_on else ""
+        return f"{subject} {verb} {_from(happening.start_m)}{target}{bounce}{rest}."
+    if happening.turn_deg > TIPPED_DEG / 2:
+        return f"{subject} tips over and comes to rest on {place}."
+    if happening.slide_m > SLIDE_M:
+        verb = ("slides", "moves")[int(generator.integers(2))]
+        return f"{subject} {verb} a little way and stops."
+    return f"{subject} settles and stays where it is."
+
+
+def _posture(happening: Happening) -> str:
+    if happening.turn_deg > OVER_DEG:
+        return " after turning over"
+    return " tilted over" if happening.turn_deg > TIPPED_DEG else ""
+
+
+def _from(height_m: float) -> str:
+    return next((words for limit, words in HEIGHTS if height_m < limit), "from above head height")
+
+
+def _words(names: Iterable[str]) -> dict[str, str]:
+    """Each name with an article; the second mug is "another mug"."""
+    seen: set[str] = set()
+    result = {}
+    for name in names:
+        noun = category_of(name).replace("_", " ").replace("vaccum", "vacuum").lower()
+        vowel = noun[:1] in "aeiou" and not noun.startswith(SOUNDS_LIKE_YOU)
+        article = "another" if noun in seen else "an" if vowel else "a"
+        result[name] = f"{article} {noun}"
+        seen.add(noun)
+    return result
+
+
+def _list(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

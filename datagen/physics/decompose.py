@@ -1,0 +1,175 @@
+"""Convex parts of a mesh (CoACD), cached on disk, and the mass properties that follow from them.
+
+CoACD: Wei et al., "Approximate Convex Decomposition for 3D Meshes with Collision-Aware Concavity and Tree Search",
+SIGGRAPH 2022. Mass properties come from the parts because the meshes themselves may be inside out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import ConvexHull, QhullError
+
+from datagen.codec import read_npz, sha256_arrays, sha256_record, write_npz
+from datagen.errors import SceneFailed
+
+MIN_PART_VOLUME_M3 = 1e-9
+CACHE_VERSION = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecomposeSettings:
+    """CoACD's settings. Preprocessing would inflate thin objects two- to threefold, so it is off."""
+
+    threshold: float = 0.1
+    max_hulls: int = 24
+    seed: int = 0
+    version: int = CACHE_VERSION
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvexParts:
+    """A solid made of convex parts, in the object's frame.
+
+    hulls    each float64 [V, 3], the corners of one part
+    volume   [m3]
+    centre   float64 [3], of mass [m]
+    inertia  float64 [3, 3], about the centre of mass, for density 1 [m5]
+    """
+
+    hulls: tuple[np.ndarray, ...]
+    volume: float
+    centre: np.ndarray
+    inertia: np.ndarray
+
+
+def convex_parts(
+    name: str,
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    cache: Path,
+    settings: DecomposeSettings = DecomposeSettings(),
+) -> ConvexParts:
+    """Parts of a mesh, from the cache or made now; processes that want the same mesh wait for one another.
+
+    Raises `SceneFailed` for a mesh that encloses no volume.
+    """
+    _check_mesh(name, vertices, faces)
+    digest = f"{sha256_arrays(vertices, faces)[:32]}-{sha256_record(asdict(settings))[:8]}"
+    file = cache / f"{digest}.npz"
+    if not file.exists():
+        with _lock(cache / f"{digest}.lock"):
+            if not file.exists():
+                write_hulls(file, _decompose(name, vertices, faces, settings))
+    return parts_from_hulls(name, read_hulls(file))
+
+
+def parts_from_hulls(name: str, hulls: tuple[np.ndarray, ...]) -> ConvexParts:
+    """Mass properties of the sum of the parts; parts without volume are dropped."""
+    solid = [(hull, *_moments(hull)) for hull in hulls]
+    solid = [entry for entry in solid if entry[1] > MIN_PART_VOLUME_M3]
+    if not solid:
+        raise SceneFailed(
+            f"object '{name}' encloses no volume, so it has no mass; expected a closed surface at least 1 mm thick; "
+            "give its mesh some thickness",
+            object=name,
+        )
+    volume = sum(entry[1] for entry in solid)
+    centre = np.sum([entry[1] * entry[2] for entry in solid], axis=0) / volume
+    second = np.sum([entry[3] for entry in solid], axis=0) - volume * np.outer(centre, centre)
+    inertia = np.eye(3) * np.trace(second) - second
+    return ConvexParts(hulls=tuple(entry[0] for entry in solid), volume=float(volume), centre=centre, inertia=inertia)
+
+
+def write_hulls(file: Path, hulls: tuple[np.ndarray, ...]) -> None:
+    """Write parts to the cache."""
+    unique = file.with_name(f"{file.stem}.{os.getpid()}.npz")
+    write_npz(unique, {f"hull_{index:03d}": hull for index, hull in enumerate(hulls)})
+    unique.replace(file)
+
+
+def read_hulls(file: Path) -> tuple[np.ndarray, ...]:
+    """Read parts from the cache."""
+    arrays = read_npz(file)
+    return tuple(arrays[name] for name in sorted(arrays))
+
+
+def _check_mesh(name: str, vertices: np.ndarray, faces: np.ndarray) -> None:
+    if len(faces) < 4 or not np.isfinite(vertices).all():
+        raise SceneFailed(
+            f"object '{name}' has {len(faces)} triangles, {len(vertices)} vertices; expected a closed, finite mesh",
+            object=name,
+        )
+
+
+def _decompose(
+    name: str, vertices: np.ndarray, faces: np.ndarray, settings: DecomposeSettings
+) -> tuple[np.ndarray, ...]:
+    """CoACD's parts as hulls; one hull of everything where CoACD finds none."""
+    import coacd
+
+    coacd.set_log_level("error")
+    try:
+        parts = coacd.run_coacd(
+            coacd.Mesh(vertices.astype(np.float64), faces.astype(np.int32)),
+            threshold=settings.threshold,
+            max_convex_hull=settings.max_hulls,
+            preprocess_mode="off",
+            seed=settings.seed,
+        )
+    except RuntimeError:
+        parts = []
+    hulls = [hull for points, _ in parts for hull in (hull_of(np.asarray(points)),) if hull is not None]
+    whole = hull_of(vertices)
+    if not hulls and whole is None:
+        raise SceneFailed(
+            f"object '{name}' is flat (size {np.ptp(vertices, axis=0).round(4).tolist()} m); expected a solid; "
+            "give its mesh some thickness",
+            object=name,
+        )
+    return tuple(hulls) if hulls or whole is None else (whole,)
+
+
+def hull_of(points: np.ndarray) -> np.ndarray | None:
+    """Corners [V, 3] of the convex hull, or None for points in a plane."""
+    try:
+        return np.ascontiguousarray(points[np.sort(ConvexHull(points).vertices)])
+    except (QhullError, ValueError):
+        return None
+
+
+def _moments(hull: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Volume, centre [3] and second moments [3, 3] about the origin of a convex hull, by signed tetrahedra."""
+    try:
+        shape = ConvexHull(hull)
+    except (QhullError, ValueError):
+        return 0.0, np.zeros(3), np.zeros((3, 3))
+    inside = hull.mean(axis=0)
+    corners = hull[shape.simplices] - inside
+    volume = np.abs(np.linalg.det(corners)) / 6
+    total = float(volume.sum())
+    if total <= 0:
+        return 0.0, inside, np.zeros((3, 3))
+    sums = corners.sum(axis=1)
+    centre = (volume[:, None] * sums).sum(axis=0) / 4 / total
+    local = np.einsum("n,nij,nik->jk", volume, corners, corners) + np.einsum("n,nj,nk->jk", volume, sums, sums)
+    second = local / 20
+    shift = np.outer(centre, inside)
+    return total, centre + inside, second + total * (shift + shift.T + np.outer(inside, inside))
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold a file's lock; where the file system has none, work may be done twice, and the result is the same."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        with contextlib.suppress(OSError):
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,123 @@
+"""What held what: contact of a body with objects, and what happens to an object that is set free.
+
+Contact alone proves nothing (a hand lies on a table, a chair carries a person); an object counts as held or supported
+when a body touches it AND it moves once the body is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial import ConvexHull, QhullError
+
+from datagen.physics.distance import distances_to_mesh
+from datagen.physics.materials import Material
+from datagen.physics.world import Body, run_world
+from datagen.spec import PhysicsSettings
+from datagen.trajectory import apply_pose, inverse_pose, rotation_angle
+
+REACH_M = 0.05  # body points farther away than this are not measured
+FLOOR_CONTACT_M = 0.012  # furniture hovers or sinks by up to 8 mm in motion capture
+STANDING_MARGIN_M = 0.01  # how far inside its feet the centre of a standing object lies
+SETTLE_FRAMES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyPoints:
+    """Points on one person at one moment.
+
+    points  float64 [P, 3], world
+    part    uint8 [P], index into part_names
+    """
+
+    name: str
+    points: np.ndarray
+    part: np.ndarray
+    part_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contact:
+    """The least distance from a body to an object."""
+
+    distance_m: float  # inf beyond REACH_M
+    part: str  # "" beyond REACH_M
+
+    @property
+    def distance_mm(self) -> float | None:
+        """None beyond REACH_M."""
+        return self.distance_m * 1000 if np.isfinite(self.distance_m) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settling:
+    """How far an object gets within a moment after it is set free."""
+
+    moved_mm: float
+    turned_deg: float
+
+    def beyond(self, settings: PhysicsSettings) -> bool:
+        """Whether it moved more than a badly captured resting pose explains."""
+        return self.moved_mm > settings.settle_mm or self.turned_deg > settings.settle_deg
+
+
+def body_contact(
+    people: Iterable[BodyPoints], pose: np.ndarray, vertices: np.ndarray, faces: np.ndarray, reach_m: float = REACH_M
+) -> Contact:
+    """Nearest point of any person to an object at `pose` [7]."""
+    best = Contact(distance_m=float("inf"), part="")
+    object_from_world = inverse_pose(pose)
+    for person in people:
+        if not len(person.points):
+            continue
+        distances = distances_to_mesh(apply_pose(object_from_world, person.points), vertices, faces, reach_m)
+        nearest = int(distances.argmin())
+        if distances[nearest] < best.distance_m:
+            best = Contact(distance_m=float(distances[nearest]), part=person.part_names[int(person.part[nearest])])
+    return best
+
+
+def stands_on_floor(vertices: np.ndarray, faces: np.ndarray) -> bool:
+    """Whether a mesh in its world pose has its centre over its feet on the floor, so that it stands by itself."""
+    feet = vertices[np.abs(vertices[:, 2]) < FLOOR_CONTACT_M, :2]
+    if len(feet) < 3:
+        return False
+    try:
+        hull = ConvexHull(feet)
+    except (QhullError, ValueError):
+        return False
+    inside = hull.equations[:, :2] @ surface_centre(vertices, faces)[:2] + hull.equations[:, 2]
+    return bool(inside.max() < -STANDING_MARGIN_M)
+
+
+def surface_centre(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Centre [3] of a mesh's surface, whatever way its faces look."""
+    corners = vertices[faces]
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    return np.asarray(np.average(corners.mean(axis=1), axis=0, weights=np.maximum(area, 1e-12)))
+
+
+def settle(freed: Body, others: tuple[Body, ...], floor: Material, settings: PhysicsSettings) -> Settling:
+    """Set one dynamic body free among others that stay where they are."""
+    fps = (SETTLE_FRAMES - 1) / settings.settle_s
+    fixed = tuple(replace(body, parts=None) for body in others)
+    run = run_world(
+        (freed, *fixed),
+        floor,
+        num_frames=SETTLE_FRAMES,
+        fps=fps,
+        substep_hz=settings.substep_hz,
+        gravity_m_s2=settings.gravity_m_s2,
+    )
+    return displacement(run.poses[:, 0], freed.vertices)
+
+
+def displacement(poses: np.ndarray, vertices: np.ndarray) -> Settling:
+    """Greatest move of an object's middle and greatest turn, from the first of its poses [num_frames, 7]."""
+    middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
+    path = np.stack([apply_pose(pose, middle[None])[0] for pose in poses])
+    moved = np.linalg.norm(path - path[0], axis=1).max()
+    turned = rotation_angle(poses, np.broadcast_to(poses[0], poses.shape)).max()
+    return Settling(moved_mm=float(moved) * 1000, turned_deg=float(np.degrees(turned)))

@@ -1,0 +1,100 @@
+"""Simulate one scene without what is removed from it.
+
+`python -m datagen.simulate_scene JOB.json OUT` fills OUT with
+
+    trajectories.npz   both worlds (datagen.trajectory)
+    contacts.npz       of the counterfactual: pair_first, pair_second [K] names ("floor" is the floor), impulse float32
+                       [num_frames, K] (normal, since the frame before, N s), touching bool [num_frames, K]
+    certificate.json   datagen.physics.records.PhysicsCertificate
+    staging.json       camera, room and lights (datagen.staging); absent when the scene is rejected
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from datagen.codec import read_record, write_json, write_npz
+from datagen.entry import serve
+from datagen.errors import SceneRejected
+from datagen.physics.handover import Handover, take_clip
+from datagen.physics.records import PhysicsCertificate, Verdict
+from datagen.physics.simulate import Outcome, simulate_without
+from datagen.physics.verdict import box_corners, certify
+from datagen.physics.world import WorldRun
+from datagen.sequence import read_sequence
+from datagen.spec import SceneSpec, World
+from datagen.trajectory import Trajectory, write_trajectories
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulateJob:
+    """The input of `python -m datagen.simulate_scene`."""
+
+    spec: str  # path of the SceneSpec's JSON
+    sequence: str  # folder that blender_scripts.extract_sequence made
+    cache: str  # folder for convex parts
+
+
+def main(job_path: Path, out: Path) -> None:
+    """Serve one `SimulateJob`. Raises `SceneRejected`, after writing everything measured, when a gate fails."""
+    job = read_record(SimulateJob, job_path)
+    spec = read_record(SceneSpec, Path(job.spec))
+    started = time.perf_counter()
+    handover = take_clip(spec, read_sequence(Path(job.sequence)), spec.people[0].mocap_fps)
+    outcome = simulate_without(spec, handover, Path(job.cache))
+    simulated = time.perf_counter()
+    worlds = {World.FACTUAL: handover.factual, World.COUNTERFACTUAL: outcome.trajectory}
+    write_trajectories(out / "trajectories.npz", worlds)
+    write_npz(out / "contacts.npz", contact_arrays(outcome.run))
+    certificate = certify(spec, handover, outcome, {"simulate": simulated - started}, versions())
+    write_json(out / "certificate.json", certificate)
+    if certificate.verdict is Verdict.REJECTED:
+        raise rejection(certificate)
+    write_json(out / "staging.json", _stage(spec, handover, outcome, worlds, certificate))
+
+
+def contact_arrays(run: WorldRun) -> dict[str, np.ndarray]:
+    """What touched what, per video frame."""
+    return {
+        "pair_first": np.array([first for first, _ in run.pairs], dtype=np.str_),
+        "pair_second": np.array([second for _, second in run.pairs], dtype=np.str_),
+        "impulse": run.impulse,
+        "touching": run.impulse > 0,
+    }
+
+
+def rejection(certificate: PhysicsCertificate) -> SceneRejected:
+    """The failed gates, with their figures, as one line and as details."""
+    failed = [check for check in certificate.checks if check.gate and not check.passed]
+    figures = "; ".join(f"{check.name} {check.value:.4g} {check.unit} (limit {check.limit:g})" for check in failed)
+    return SceneRejected(
+        f"{certificate.key}: physics ran and is not to be believed: {figures}",
+        checks={check.name: {"value": check.value, "limit": check.limit, "unit": check.unit} for check in failed},
+    )
+
+
+def versions() -> dict[str, str]:
+    """What decided the figures."""
+    return {name: version(name) for name in ("pybullet", "coacd", "numpy", "scipy")}
+
+
+def _stage(
+    spec: SceneSpec,
+    handover: Handover,
+    outcome: Outcome,
+    worlds: dict[World, Trajectory],
+    certificate: PhysicsCertificate,
+) -> object:
+    from datagen.staging import stage_scene
+
+    corners = {track.name: box_corners(track.vertices) for track in handover.tracks}
+    return stage_scene(spec, worlds=worlds, corners=corners, people=handover.people, affected=certificate.affected)
+
+
+if __name__ == "__main__":
+    serve(main)

@@ -1,0 +1,210 @@
+"""Which stretches of a sequence are worth a scene, judged from the motion capture alone: no simulation.
+
+A proposal's score is what the person's removal would change: how far held objects fall, how far they are then from
+where the person would have carried them, and how far resting ones are moved later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from datagen.errors import DataError
+from datagen.physics.support import BodyPoints, body_contact, stands_on_floor, surface_centre
+from datagen.sequence import ObjectTrack, Sequence
+from datagen.trajectory import apply_pose, velocities
+
+STEP_S = 0.1  # between candidate starts
+LIFTED_M = 0.03  # gap below an object that no hovering rest pose explains
+MOVED_M = 0.10  # a resting object that gets this far within the clip is visibly missed
+MOVING_M_S = 0.08
+GRAVITY = 9.81
+
+
+class ClipKind(StrEnum):
+    """Why a clip was chosen."""
+
+    DROP = "drop"  # something held is off its support
+    RELEASE = "release"  # something held moves or leans, and rests on its support
+    STAYS = "stays"  # something at rest is moved later in the clip
+    NOTHING = "nothing"  # nothing would differ
+
+
+RANK = {ClipKind.DROP: 1.0, ClipKind.RELEASE: 0.8, ClipKind.STAYS: 0.3, ClipKind.NOTHING: 0.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipProposal:
+    """A clip that could be made."""
+
+    start_frame: int  # of the mocap, 0 is the sequence's first
+    kind: ClipKind
+    held: tuple[str, ...]  # objects that the person holds or moves at the start
+    drop_m: float  # greatest height that a held object is above what is below it
+    score: float  # expected visible difference; larger is better, 0 for none
+
+
+def propose_clips(
+    sequence: Sequence,
+    *,
+    num_frames: int,
+    fps: float,
+    mocap_fps: float,
+    contact_mm: float = 5.0,
+    max_overlap: float = 0.5,
+) -> tuple[ClipProposal, ...]:
+    """Clips of a sequence, best first; two of them overlap by at most `max_overlap` of their length.
+
+    Raises `DataError` when the sequence is shorter than one clip.
+    """
+    length = clip_length(sequence, num_frames=num_frames, fps=fps, mocap_fps=mocap_fps)
+    last_start = sequence.info.num_frames - 1 - length
+    step = max(1, round(STEP_S * mocap_fps))
+    motions = tuple(_Motion(track, sequence, mocap_fps) for track in sequence.objects)
+    candidates = [
+        _propose(sequence, motions, start, length, mocap_fps, contact_mm) for start in range(0, last_start + 1, step)
+    ]
+    ordered = sorted(candidates, key=lambda one: (-one.score, one.start_frame))
+    apart = max(1, round((1 - max_overlap) * length))
+    chosen: list[ClipProposal] = []
+    for candidate in ordered:
+        if all(abs(candidate.start_frame - other.start_frame) >= apart for other in chosen):
+            chosen.append(candidate)
+    return tuple(chosen)
+
+
+def clip_length(sequence: Sequence, *, num_frames: int, fps: float, mocap_fps: float) -> int:
+    """Mocap frames that a clip spans; `DataError` when the sequence has fewer."""
+    duration_s = (num_frames - 1) / fps
+    length = int(np.ceil(duration_s * mocap_fps - 1e-9))
+    available_s = (sequence.info.num_frames - 1) / mocap_fps
+    if length > sequence.info.num_frames - 1:
+        fitting = int(np.floor(available_s * fps + 1e-9)) + 1
+        raise DataError(
+            f"sequence '{sequence.info.name}' lasts {available_s:.2f} s ({sequence.info.num_frames} frames at "
+            f"{mocap_fps:g} fps), a clip of {num_frames} frames at {fps:g} fps lasts {duration_s:.2f} s; "
+            f"ask for a shorter clip (clips.num_frames={fitting} fits) or a higher clips.fps"
+        )
+    return length
+
+
+class _Motion:
+    """What an object does over the whole sequence."""
+
+    def __init__(self, track: ObjectTrack, sequence: Sequence, mocap_fps: float) -> None:
+        self.track = track
+        self.others = tuple(other for other in sequence.objects if other is not track)
+        self.centre = surface_centre(track.vertices, track.faces)
+        self.path = np.stack([apply_pose(pose, self.centre[None])[0] for pose in track.poses])
+        linear, angular = velocities(track.poses, mocap_fps)
+        reach = float(np.linalg.norm(np.ptp(track.vertices, axis=0)) / 2)
+        self.speed = np.linalg.norm(linear, axis=1) + np.linalg.norm(angular, axis=1) * reach
+        self.velocity = linear
+        self.tilt = _tilts(track, self.speed, self.path[:, 2])
+
+    def world(self, frame: int) -> np.ndarray:
+        """Vertices [V, 3] in a mocap frame."""
+        return apply_pose(self.track.poses[frame], self.track.vertices)
+
+    def gap(self, frame: int) -> float:
+        """Height [m] of the object's lowest point above the floor or the surface below it."""
+        world = self.world(frame)
+        low = float(world[:, 2].min())
+        return max(0.0, low - max([0.0, *(_top_below(world, other, frame) for other in self.others)]))
+
+    def leans(self, frame: int) -> bool:
+        """Whether it touches the floor without standing on it."""
+        world = self.world(frame)
+        return bool(world[:, 2].min() < LIFTED_M) and not stands_on_floor(world, self.track.faces)
+
+
+def _tilts(track: ObjectTrack, speed: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """Angle [rad] of an object in each frame [num_frames] against how it stands in its lowest of the still frames."""
+    still = speed < max(MOVING_M_S, float(speed.min()) + 1e-9)
+    reference = int(np.flatnonzero(still)[np.argmin(height[still])])
+    rotation = Rotation.from_quat(track.poses[:, 3:], scalar_first=True)
+    up = rotation.apply(rotation[reference].inv().apply([0.0, 0.0, 1.0]))
+    return np.asarray(np.arccos(np.clip(up[:, 2], -1.0, 1.0)))
+
+
+def _top_below(world: np.ndarray, other: ObjectTrack, frame: int) -> float:
+    """Highest surface of another object straight below a mesh's lower points; -inf where there is none."""
+    surface = apply_pose(other.poses[frame], other.vertices)
+    low, high = world.min(axis=0), world.max(axis=0)
+    if (surface[:, :2].max(axis=0) < low[:2]).any() or (surface[:, :2].min(axis=0) > high[:2]).any():
+        return float("-inf")
+    middle = np.append((low[:2] + high[:2]) / 2, low[2])
+    lowest = world[np.argsort(world[:, 2], kind="stable")[:: max(1, len(world) // 8)][:8]]
+    heights = [_height_under(point, surface[other.faces], low[2] + LIFTED_M) for point in (middle, *lowest)]
+    return max(heights)
+
+
+def _height_under(point: np.ndarray, triangles: np.ndarray, ceiling: float) -> float:
+    """Highest point below `ceiling` where a vertical line through a point meets triangles [F, 3, 3]."""
+    a, b, c = triangles[:, 0], triangles[:, 1], triangles[:, 2]
+    ab, ac, ap = (b - a)[:, :2], (c - a)[:, :2], point[:2] - a[:, :2]
+    area = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
+    flat = np.abs(area) > 1e-12
+    safe = np.where(flat, area, 1.0)
+    share_b = (ap[:, 0] * ac[:, 1] - ap[:, 1] * ac[:, 0]) / safe
+    share_c = (ab[:, 0] * ap[:, 1] - ab[:, 1] * ap[:, 0]) / safe
+    hit = flat & (share_b >= 0) & (share_c >= 0) & (share_b + share_c <= 1)
+    height = a[:, 2] + share_b * (b - a)[:, 2] + share_c * (c - a)[:, 2]
+    below = height[hit & (height < ceiling)]
+    return float(below.max()) if len(below) else float("-inf")
+
+
+def _propose(
+    sequence: Sequence, motions: tuple[_Motion, ...], start: int, length: int, mocap_fps: float, contact_mm: float
+) -> ClipProposal:
+    """The worth of one start frame."""
+    people = tuple(
+        BodyPoints(
+            name=body.name,
+            points=body.points[start].astype(np.float64),
+            part=body.part,
+            part_names=body.part_names,
+        )
+        for body in sequence.people
+    )
+    held: list[str] = []
+    best, drop, total = ClipKind.NOTHING, 0.0, 0.0
+    for motion in motions:
+        kind, height, worth = _worth(motion, people, start, length, mocap_fps, contact_mm)
+        if kind in (ClipKind.DROP, ClipKind.RELEASE):
+            held.append(motion.track.name)
+        drop = max(drop, height)
+        total += worth
+        best = max(best, kind, key=lambda one: RANK[one])
+    return ClipProposal(start_frame=start, kind=best, held=tuple(held), drop_m=drop, score=round(total, 6))
+
+
+def _worth(
+    motion: _Motion, people: tuple[BodyPoints, ...], start: int, length: int, mocap_fps: float, contact_mm: float
+) -> tuple[ClipKind, float, float]:
+    """Kind, drop height [m] and score of one object from one start frame."""
+    moving = motion.speed[start] > MOVING_M_S
+    gap = motion.gap(start)
+    if gap > LIFTED_M or moving or motion.leans(start):
+        track = motion.track
+        contact = body_contact(people, track.poses[start], track.vertices, track.faces, contact_mm / 1000)
+        if np.isfinite(contact.distance_m):
+            away = _distance_from_rest(motion, start, length, mocap_fps, gap)
+            kind = ClipKind.DROP if gap > LIFTED_M else ClipKind.RELEASE
+            tilted = min(float(motion.tilt[start]) / (np.pi / 2), 1.0)
+            return kind, gap, RANK[kind] * (min(gap, 1.0) + 0.5 * min(away, 1.0) + 0.3 * tilted)
+    elsewhere = np.linalg.norm(motion.path[start : start + length + 1] - motion.path[start], axis=1).max()
+    if not moving and elsewhere > MOVED_M:
+        return ClipKind.STAYS, 0.0, RANK[ClipKind.STAYS] * min(float(elsewhere), 1.0)
+    return ClipKind.NOTHING, 0.0, 0.0
+
+
+def _distance_from_rest(motion: _Motion, start: int, length: int, mocap_fps: float, gap: float) -> float:
+    """How far the filmed object gets from where it would land, averaged over the clip after the fall [m]."""
+    fall_s = float(np.sqrt(2 * gap / GRAVITY))
+    landing = motion.path[start] + np.append(motion.velocity[start, :2] * fall_s, -gap)
+    after = motion.path[min(start + round(fall_s * mocap_fps), start + length) : start + length + 1]
+    return float(np.linalg.norm(after - landing, axis=1).mean())

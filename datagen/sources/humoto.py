@@ -1,0 +1,241 @@
+"""HUMOTO as a source of scenes: which files are there, and which clips of them make which scenes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datagen.errors import DataError, SpecError, UserError
+from datagen.looks import draw_camera, draw_light, draw_surface
+from datagen.seeding import generator_for, seed_for
+from datagen.sequence import Sequence
+from datagen.sources.clips import ClipKind, ClipProposal, propose_clips
+from datagen.spec import (
+    Clip,
+    GeometryRef,
+    ObjectSpec,
+    PersonSpec,
+    PhysicsSettings,
+    RenderSettings,
+    SceneSpec,
+    category_of,
+    check_key,
+    slug,
+)
+
+SUFFIXES = (".fbx", ".glb")  # in order of preference
+SCRIPT_KEYS = ("short_script", "description", "script", "text", "long_script")
+LAYOUTS = (
+    "accepted are a folder of sequence folders (<sequence>/<sequence>.fbx), a folder of .fbx or .glb files, or one file"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceFile:
+    """A sequence on disk."""
+
+    name: str
+    file: Path
+    description: str
+    problem: str = ""  # why no scene can be made of it, in one line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Scenes to make, and the sequences that give none."""
+
+    scenes: tuple[SceneSpec, ...]
+    problems: dict[str, str]  # by sequence name
+
+
+def find_sequences(data: Path) -> tuple[SequenceFile, ...]:
+    """Sequences of a HUMOTO folder, sorted by name; raises `DataError` when there is no folder or nothing in it."""
+    if not data.exists():
+        raise DataError(f"{data}: no such file or folder; expected HUMOTO sequences: {LAYOUTS}")
+    files = [data] if data.is_file() else _files_in(data)
+    if data.is_file() and data.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{data}: expected an .fbx or .glb, found '{data.suffix}'; {LAYOUTS}")
+    if not files:
+        inside = sorted(path.name for path in data.iterdir())[:6]
+        raise DataError(f"{data}: holds no sequence; {LAYOUTS}; found {', '.join(inside) or 'an empty folder'}")
+    scripts = _animation_scripts(data if data.is_dir() else data.parent)
+    return tuple(_describe(file, scripts) for file in files)
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """One file per stem, .fbx before .glb, in the folder itself and in the folders one level down."""
+    best: dict[str, Path] = {}
+    for path in sorted([*folder.glob("*"), *folder.glob("*/*")]):
+        suffix = path.suffix.lower()
+        if not path.is_file() or suffix not in SUFFIXES or path.name.startswith("."):
+            continue
+        known = best.get(path.stem)
+        if known is None or SUFFIXES.index(suffix) < SUFFIXES.index(known.suffix.lower()):
+            best[path.stem] = path
+    return [best[stem] for stem in sorted(best)]
+
+
+def _describe(file: Path, scripts: Mapping[str, str]) -> SequenceFile:
+    name = file.stem
+    description = _yaml_script(file.with_suffix(".yaml")) or scripts.get(name) or name.replace("_", " ")
+    return SequenceFile(name=name, file=file, description=description, problem=_name_problem(name))
+
+
+def _name_problem(name: str) -> str:
+    """Why a name cannot become a key; sample keys may hold no dot, because shards cut names at the first one."""
+    try:
+        check_key(name)
+    except SpecError:
+        return (
+            f"sequence '{name}' has characters that a sample's name cannot hold (letters, digits, '_' and '-' only); "
+            f"rename its file to '{slug(name)}'"
+        )
+    return ""
+
+
+def _animation_scripts(folder: Path) -> dict[str, str]:
+    """Descriptions from the public subset's `animations.json`, by sequence name; empty without that file."""
+    path = folder / "animations.json"
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not JSON ({error}); mend it or remove it, it only holds descriptions") from None
+    entries = list(content.values()) if isinstance(content, dict) else content
+    flat = [item for entry in entries for item in (entry if isinstance(entry, list) else [entry])]
+    named = [item for item in flat if isinstance(item, dict) and "fileName" in item]
+    return {Path(str(item["fileName"])).stem: _script_of(item) for item in named}
+
+
+def _yaml_script(path: Path) -> str:
+    """Description from a sequence's own yaml; "" without one."""
+    if not path.is_file():
+        return ""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not YAML ({str(error).splitlines()[0]}); mend it or remove it") from None
+    return _script_of(content) if isinstance(content, dict) else ""
+
+
+def _script_of(entry: Mapping[str, Any]) -> str:
+    return next((str(entry[key]).strip() for key in SCRIPT_KEYS if entry.get(key)), "")
+
+
+def plan_scenes(
+    files: Iterable[SequenceFile],
+    sequences: Mapping[str, Sequence],
+    *,
+    num_frames: int,
+    fps: float,
+    mocap_fps: float = 30.0,
+    physics: PhysicsSettings,
+    render: RenderSettings,
+    seed: int,
+    limit: int | None = None,
+    per_sequence: int | None = None,
+    effect_share: float = 1.0,
+    max_overlap: float = 0.5,
+) -> Plan:
+    """Scenes of a run: the best clip of every sequence, then the second best of every sequence, up to `limit`.
+
+    With `effect_share` below 1 the rest of the scenes are drawn from clips in which nothing would change.
+    """
+    problems: dict[str, str] = {}
+    queues: list[list[SceneSpec]] = []
+    for file in files:
+        try:
+            if file.problem:
+                raise DataError(file.problem)
+            sequence = _extracted(file, sequences)
+            proposals = propose_clips(
+                sequence,
+                num_frames=num_frames,
+                fps=fps,
+                mocap_fps=mocap_fps,
+                contact_mm=physics.contact_mm,
+                max_overlap=max_overlap,
+            )
+        except UserError as error:
+            problems[file.name] = str(error)
+            continue
+        ordered = order_by_share(proposals, file.name, seed, effect_share)[:per_sequence]
+        clip = Clip(start_s=0.0, num_frames=num_frames, fps=fps)
+        queues.append([_scene(file, sequence, one, clip, mocap_fps, physics, render, seed) for one in ordered])
+    return Plan(scenes=tuple(_round_robin(queues)[:limit]), problems=problems)
+
+
+def _extracted(file: SequenceFile, sequences: Mapping[str, Sequence]) -> Sequence:
+    if file.name not in sequences:
+        raise DataError(f"{file.file}: was not extracted; run `datagen plan` again")
+    return sequences[file.name]
+
+
+def order_by_share(
+    proposals: tuple[ClipProposal, ...], name: str, seed: int, effect_share: float
+) -> tuple[ClipProposal, ...]:
+    """Best first, with a clip of no effect at each place where the dice say so; never drops clips with an effect."""
+    active = [one for one in proposals if one.kind is not ClipKind.NOTHING]
+    quiet = [one for one in proposals if one.kind is ClipKind.NOTHING]
+    generator = generator_for(seed, "humoto", name, "effect share")
+    ordered: list[ClipProposal] = []
+    while active or quiet:
+        wants_effect = generator.random() < effect_share
+        if active and (wants_effect or not quiet):
+            ordered.append(active.pop(0))
+        elif quiet and not wants_effect:
+            ordered.append(quiet.pop(0))
+        else:
+            break
+    return tuple(ordered)
+
+
+def _round_robin(queues: list[list[SceneSpec]]) -> list[SceneSpec]:
+    """First of each queue, then second of each, and so on."""
+    longest = max((len(queue) for queue in queues), default=0)
+    return [queue[place] for place in range(longest) for queue in queues if place < len(queue)]
+
+
+def _scene(
+    file: SequenceFile,
+    sequence: Sequence,
+    proposal: ClipProposal,
+    clip: Clip,
+    mocap_fps: float,
+    physics: PhysicsSettings,
+    render: RenderSettings,
+    seed: int,
+) -> SceneSpec:
+    """A scene of a clip; all that is drawn is seeded by the run's seed and the scene's key."""
+    info = sequence.info
+    key = f"{file.name}-f{proposal.start_frame:04d}"
+    scene_seed = seed_for(seed, "humoto", key)
+
+    def geometry(node: str) -> GeometryRef:
+        return GeometryRef(file=str(file.file.absolute()), sha256=info.sha256, node=node)
+
+    return SceneSpec(
+        key=key,
+        source="humoto",
+        seed=scene_seed,
+        sequence=file.name,
+        description=file.description,
+        clip=Clip(start_s=proposal.start_frame / mocap_fps, num_frames=clip.num_frames, fps=clip.fps),
+        objects=tuple(
+            ObjectSpec(name=name, category=category_of(name), geometry=geometry(name)) for name in info.objects
+        ),
+        people=tuple(PersonSpec(name=name, geometry=geometry(name), mocap_fps=mocap_fps) for name in info.people),
+        removed=info.people,
+        camera=draw_camera(scene_seed),
+        light=draw_light(scene_seed),
+        floor=draw_surface(scene_seed, "floor"),
+        wall=draw_surface(scene_seed, "wall"),
+        physics=physics,
+        render=render,
+    )
