@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def problem_of(path: Path, error: Exception) -> Problem:
 def _check_record(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
     """Contradictions inside metadata.json."""
     spec = metadata.spec
-    facts = [
+    facts: list[tuple[str, Any, Any]] = [
         ("format_version", metadata.format_version, FORMAT_VERSION),
         ("key", metadata.key, path.name),
         ("spec.key", spec.key, metadata.key),
@@ -120,7 +121,7 @@ def _check_video(file: Path, metadata: SampleMetadata) -> Iterator[Problem]:
             found = f"{frame.shape[1]}x{frame.shape[0]}"
             yield Problem(where=str(file), problem=f"frame {decoded - 1}: found {found} pixels")
             break
-    facts = [
+    facts: list[tuple[str, Any, Any]] = [
         ("frames by header", info.num_frames, metadata.num_frames),
         ("frames decoded", decoded, metadata.num_frames),
         ("frames per second", info.fps, float(rate_of(metadata.fps))),
@@ -137,11 +138,10 @@ def _check_mask(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
     if not file.is_file():
         return
     mask = decode_mask(file)
-    shares = {label.name: float((mask == label).mean()) for label in Label}
-    for name, share in shares.items():
-        expected = metadata.mask.share.get(name, float("nan"))
-        if not abs(share - expected) < MAX_SHARE_ERROR:
-            yield Problem(where=str(file), problem=f"share of {name}: expected {expected:g}, found {share:g}")
+    for label in Label:
+        share, told = float((mask == label).mean()), metadata.mask.share.get(label.name, float("nan"))
+        if not abs(share - told) < MAX_SHARE_ERROR:
+            yield Problem(where=str(file), problem=f"share of {label.name}: expected {told:g}, found {share:g}")
     if (path / LAYERS).is_file():
         layers = read_layers(path / LAYERS)
         derived = compose_mask(layers, parse_policy(metadata.mask.policy))

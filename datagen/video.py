@@ -19,7 +19,9 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.stream import VideoStream
 
 from datagen.codec import atomic_path
 from datagen.errors import DataError
@@ -104,9 +106,7 @@ def iterate_rgb(path: Path) -> Iterator[np.ndarray]:
     """Frames one by one, uint8 [height, width, 3] sRGB."""
     try:
         with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise DataError(f"{path}: holds no video stream")
-            for frame in container.decode(video=0):
+            for frame in container.decode(_video_stream(container, path)):
                 yield frame.to_ndarray(format="rgb24")
     except (av.FFmpegError, OSError) as error:
         raise _unreadable(path, error) from None
@@ -116,9 +116,7 @@ def probe(path: Path) -> VideoInfo:
     """What the header says; the frames are not decoded."""
     try:
         with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise DataError(f"{path}: holds no video stream")
-            stream = container.streams.video[0]
+            stream = _video_stream(container, path)
             return VideoInfo(
                 num_frames=stream.frames,
                 fps=float(stream.average_rate or 0),
@@ -134,6 +132,14 @@ def rate_of(fps: float) -> Fraction:
     if not 0 < fps <= 1000:
         raise DataError(f"expected a rate of 0 to 1000 frames per second, found {fps}")
     return Fraction(fps).limit_denominator(1001)
+
+
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The first video stream; raises `DataError` where there is none that can be decoded."""
+    for stream in container.streams.video[:1]:
+        if stream.codec_context is not None:
+            return stream
+    raise DataError(f"{path}: holds no video that can be decoded")
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
