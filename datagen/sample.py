@@ -7,6 +7,8 @@
     physics.npz       both trajectories, contacts, masses, camera; see `physics_arrays`
     metadata.json     `SampleMetadata`, with the sha256 of every other file
     prompt.json       {"bg": the counterfactual in words}
+
+A sample is whole or absent, and a function of its scene: no clock or timing is in it.
 """
 
 from __future__ import annotations

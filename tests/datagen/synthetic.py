@@ -72,9 +72,7 @@ def make_spec(
         clip=Clip(start_s=0.0, num_frames=num_frames, fps=12.0),
         objects=(thing("stick"), thing("box"), thing("stand")),
         removed=("stick",),
-        camera=CameraWish(
-            focal_length_mm=35.0, sensor_width_mm=36.0, azimuth_rad=0.0, height_m=1.0, pace=Pace.STATIC
-        ),
+        camera=CameraWish(focal_length_mm=35.0, sensor_width_mm=36.0, azimuth_rad=0.0, height_m=1.0, pace=Pace.STATIC),
         light=LightWish(
             key_azimuth_rad=0.0,
             key_elevation_rad=1.0,
