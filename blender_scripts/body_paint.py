@@ -1,7 +1,7 @@
 """Clothes, skin, shoes and hair for bodies that come without textures.
 
-Every border between two regions is the zero line of a signed distance that is stored on the vertices in the rest pose, so that
-hems are sharp whatever the mesh's resolution.
+Every border between two regions is the zero line of a signed distance that is stored on the vertices in the rest pose,
+so that hems are sharp whatever the mesh's resolution.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import bpy
 import numpy as np
 
 from blender_scripts.materials import draw_color, has_texture
-from blender_scripts.nodes import Color, Graph, new_material, scaled
+from blender_scripts.nodes import Color, Graph, new_material
 from datagen.looks import linear_from_srgb
 from datagen.seeding import generator_for
 
-SKINS = tuple(
-    linear_from_srgb(tone) for tone in ((0.91, 0.75, 0.66), (0.86, 0.67, 0.55), (0.72, 0.53, 0.41), (0.52, 0.36, 0.27), (0.38, 0.26, 0.20))
-)
-HAIRS = tuple(linear_from_srgb(tone) for tone in ((0.10, 0.08, 0.07), (0.20, 0.13, 0.09), (0.34, 0.22, 0.13), (0.45, 0.42, 0.40)))
-SHOES = tuple(linear_from_srgb(tone) for tone in ((0.12, 0.12, 0.13), (0.82, 0.81, 0.78), (0.33, 0.21, 0.14), (0.20, 0.24, 0.33)))
-TROUSERS = tuple(linear_from_srgb(tone) for tone in ((0.17, 0.22, 0.33), (0.20, 0.20, 0.22), (0.52, 0.46, 0.36), (0.30, 0.33, 0.30)))
+# display RGB
+SKINS = ((0.91, 0.75, 0.66), (0.86, 0.67, 0.55), (0.72, 0.53, 0.41), (0.52, 0.36, 0.27), (0.38, 0.26, 0.20))
+HAIRS = ((0.10, 0.08, 0.07), (0.20, 0.13, 0.09), (0.34, 0.22, 0.13), (0.45, 0.42, 0.40))
+SHOES = ((0.12, 0.12, 0.13), (0.42, 0.42, 0.44), (0.33, 0.21, 0.14), (0.20, 0.24, 0.33))
+TROUSERS = ((0.17, 0.22, 0.33), (0.20, 0.20, 0.22), (0.52, 0.46, 0.36), (0.30, 0.33, 0.30))
 SCLERA = linear_from_srgb((0.88, 0.87, 0.85))
+IRIS = linear_from_srgb((0.17, 0.11, 0.08))
 MESH_WORDS = (
     ("eyes", ("eyelash", "eye")),
     ("hair", ("hair", "brow", "lash")),
@@ -64,13 +64,18 @@ def draw_outfit(seed: int, person: str) -> Outfit:
     rng = generator_for(seed, "outfit", person)
     shirt = draw_color(rng, (0.0, 1.0), (0.25, 0.6), (0.45, 0.8))
     return Outfit(
-        skin=SKINS[int(rng.integers(len(SKINS)))],
-        hair=HAIRS[int(rng.integers(len(HAIRS)))],
+        skin=choose(rng, SKINS),
+        hair=choose(rng, HAIRS),
         shirt=shirt,
-        trousers=TROUSERS[int(rng.integers(len(TROUSERS)))],
-        shoes=SHOES[int(rng.integers(len(SHOES)))],
+        trousers=choose(rng, TROUSERS),
+        shoes=choose(rng, SHOES),
         sleeve=float(rng.choice(SLEEVES)),
     )
+
+
+def choose(rng: np.random.Generator, tones: tuple[Color, ...]) -> Color:
+    """One of some display colours, in linear RGB."""
+    return linear_from_srgb(tones[int(rng.integers(len(tones)))])
 
 
 def dress_person(armature: bpy.types.Object, meshes: tuple[bpy.types.Object, ...], seed: int) -> None:
@@ -189,7 +194,8 @@ def body_material(outfit: Outfit) -> bpy.types.Material:
     material, graph = new_material("body")
     color: bpy.types.NodeSocket | Color = outfit.skin
     for name in ("hair", "trousers", "shirt", "shoes"):
-        color = graph.mix(graph.math("GREATER_THAN", graph.attribute(f"border_{name}"), 0.0), color, getattr(outfit, name))
+        inside = graph.math("GREATER_THAN", graph.attribute(f"border_{name}"), 0.0)
+        color = graph.mix(inside, color, getattr(outfit, name))
     bare = graph.math("MAXIMUM", graph.attribute("border_trousers"), graph.attribute("border_shirt"))
     roughness = graph.remap(graph.math("GREATER_THAN", bare, 0.0), 0.0, 1.0, 0.5, 0.9)
     graph.surface(graph.principled(color, roughness, Specular_IOR_Level=0.3))
@@ -217,7 +223,7 @@ def eye_material(mesh: bpy.types.Object, rest: Rest) -> bpy.types.Material:
     attribute.data.foreach_set("value", values.astype(np.float32))
     material, graph = new_material("eyes")
     share = graph.math("GREATER_THAN", graph.attribute("border_iris"), 0.0)
-    graph.surface(graph.principled(graph.mix(share, SCLERA, scaled(HAIRS[1], 0.7)), 0.15))
+    graph.surface(graph.principled(graph.mix(share, SCLERA, IRIS), 0.15))
     return material
 
 

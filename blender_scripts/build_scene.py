@@ -18,7 +18,7 @@ from blender_scripts.materials import dress_object
 from blender_scripts.room import build_room
 from datagen.entry import silenced
 from datagen.errors import DataError, SpecError, did_you_mean
-from datagen.spec import SceneSpec, Staging, World, names_of
+from datagen.spec import GeometryRef, SceneSpec, Staging, World, names_of
 from datagen.trajectory import Trajectory
 
 SEQUENCE_SUFFIXES = (".fbx", ".glb")
@@ -50,7 +50,8 @@ class SceneState:
         """Whether a picture of the other state would be the same."""
         if other is None or self.names != other.names or self.mocap_frames != other.mocap_frames:
             return False
-        apart = np.abs(np.concatenate([self.poses, self.camera[None]]) - np.concatenate([other.poses, other.camera[None]]))
+        mine, others = (np.concatenate([one.poses, one.camera[None]]) for one in (self, other))
+        apart = np.abs(mine - others)
         return bool(apart[:, :3].max(initial=0) < STILL_M and apart[:, 3:].max(initial=0) < STILL_QUATERNION)
 
 
@@ -82,8 +83,8 @@ class BuiltScene:
         result = at.first_frame + (self.spec.clip.start_s + frame / self.spec.clip.fps) * spec.mocap_fps
         if result > at.last_frame + 1e-6:
             raise SpecError(
-                f"{self.spec.key}: frame {frame} needs mocap frame {result:.1f} of '{person}', which ends at {at.last_frame}; "
-                "take a shorter clip or an earlier start"
+                f"{self.spec.key}: frame {frame} needs mocap frame {result:.1f} of '{person}', whose last is "
+                f"{at.last_frame}; take a shorter clip or an earlier start"
             )
         return result
 
@@ -165,9 +166,14 @@ def add_camera(staging: Staging) -> bpy.types.Object:
     return thing
 
 
+def geometries(spec: SceneSpec) -> dict[str, GeometryRef]:
+    """Where the mesh of each object and person is."""
+    return {thing.name: thing.geometry for thing in spec.objects} | {one.name: one.geometry for one in spec.people}
+
+
 def import_things(spec: SceneSpec) -> tuple[dict[str, bpy.types.Object], dict[str, Person]]:
     """Objects and people of a spec, by name; Blender's scene holds nothing else."""
-    files = {thing.geometry.file for thing in (*spec.objects, *spec.people)}
+    files = {geometry.file for geometry in geometries(spec).values()}
     if len(files) == 1 and Path(next(iter(files))).suffix.lower() in SEQUENCE_SUFFIXES:
         return _import_sequence(spec, Path(files.pop()))
     if spec.people:
@@ -180,7 +186,7 @@ def import_things(spec: SceneSpec) -> tuple[dict[str, bpy.types.Object], dict[st
 def _import_sequence(spec: SceneSpec, path: Path) -> tuple[dict[str, bpy.types.Object], dict[str, Person]]:
     sequence = open_sequence(path)
     nodes = {thing.name: thing for thing in (*sequence.objects, *sequence.armatures)}
-    wanted = {thing.name: thing.geometry.node for thing in (*spec.objects, *spec.people)}
+    wanted = {name: geometry.node for name, geometry in geometries(spec).items()}
     for name, node in wanted.items():
         if node not in nodes:
             raise DataError(f"{path}: no object '{node}', which the scene knows as '{name}'{did_you_mean(node, nodes)}")

@@ -1,12 +1,14 @@
 """Procedural materials: surfaces of the room by kind, objects by what they are.
 
-Room surfaces are laid out in metres by their UV map; objects in metres by their own frame, so that a pattern moves with them.
+Room surfaces are laid out in metres by their UV map; objects in metres by their own frame, so that a pattern moves with
+them.
 """
 
 from __future__ import annotations
 
 import colorsys
 from collections.abc import Callable
+from typing import Any
 
 import bpy
 import numpy as np
@@ -25,8 +27,8 @@ STEEL: Color = (0.58, 0.58, 0.57)
 # first match wins; words of HUMOTO's and of common assets' names
 CATEGORY_KINDS = (
     ("glass", ("wine_glass", "goblet", "glass", "jar")),
-    ("metal", ("flask", "pan", "knife", "fork", "spoon", "kettle", "pot", "lamp", "scissors", "spatula", "can_", "ladle")),
     ("ceramic", ("mug", "plate", "bowl", "vase", "cup", "saucer", "dish", "teapot")),
+    ("metal", ("flask", "pan", "knife", "fork", "spoon", "kettle", "pot", "lamp", "scissors", "spatula", "ladle")),
     ("plastic", ("working_chair", "cart", "bin", "bottle", "basket", "bucket", "organizer", "tray", "toy")),
     ("fabric", ("sofa", "pillow", "cushion", "towel", "bag", "armchair", "bed")),
     ("wood", ("table", "chair", "shelf", "stool", "drawer", "desk", "cabinet", "bench", "board", "rack", "box")),
@@ -52,7 +54,8 @@ def _wood_floor(graph: Graph, metres: bpy.types.NodeSocket, wish: SurfaceWish) -
     grain = graph.noise(graph.mapped(metres, (1.6, 28.0, 1.0)), 1.0, 4.0)
     tint = graph.remap(grain, 0.3, 0.7, 0.72, 1.14)
     color = graph.mix(1.0, planks.outputs["Color"], tint, "MULTIPLY")
-    return graph.principled(color, graph.remap(grain, 0.3, 0.7, wish.roughness - 0.06, wish.roughness + 0.1))
+    roughness = graph.remap(grain, 0.3, 0.7, wish.roughness - 0.06, wish.roughness + 0.1)
+    return graph.principled(color, roughness, Specular_IOR_Level=0.35)
 
 
 def _tiles(graph: Graph, metres: bpy.types.NodeSocket, wish: SurfaceWish) -> bpy.types.NodeSocket:
@@ -102,7 +105,7 @@ def _bricks(
     offset: float,
 ) -> bpy.types.Node:
     """Rows of rectangles with joints; outputs "Color", and "Fac" that is 1 in the joints."""
-    inputs = {
+    inputs: dict[str | int, Any] = {
         "Vector": metres,
         "Color1": light,
         "Color2": dark,
@@ -133,7 +136,7 @@ def kind_of(category: str) -> str:
 
 
 def dress_object(thing: bpy.types.Object, spec: ObjectSpec, seed: int) -> None:
-    """Give an object its materials: what is textured stays, the largest slot gets the category's, the others keep colours."""
+    """Give an object its materials: textures stay; else the largest slot gets the category's, others keep colours."""
     if not thing.material_slots:
         thing.data.materials.append(None)
     if any(slot.material is not None and has_texture(slot.material) for slot in thing.material_slots):

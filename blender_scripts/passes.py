@@ -1,13 +1,13 @@
 """Render passes as data, and how Cycles is set for each.
 
-One process renders pass after pass. Cycles' persistent data ignores changed samples and bounces, so it is off for the first
-picture after a change of settings and on for the rest.
+One process renders pass after pass. Cycles' persistent data ignores changed samples and bounces, so it is off for the
+first picture after a change of settings and on for the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -82,18 +82,16 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
         filter_px=FILTER_PX,
         denoise=False,
     )
-    centre = Settings(
-        kind=Kind.MARKS, width=render.width, height=render.height, samples=1, bounces=0, filter_px=CENTRE_PX, denoise=False
-    )
     coverage = Settings(
         kind=Kind.MARKS,
         width=render.width,
         height=render.height,
-        samples=max(COVERAGE_SAMPLES, render.samples),
+        samples=max(COVERAGE_SAMPLES, render.samples),  # the first of them are those of the picture
         bounces=0,
         filter_px=FILTER_PX,
         denoise=False,
     )
+    centre = replace(coverage, samples=1, filter_px=CENTRE_PX)
     factual, counterfactual = World.FACTUAL, World.COUNTERFACTUAL
     return (
         Pass(layer="rgb_factual", world=factual, hide_removed=False, settings=look),
@@ -104,7 +102,12 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
         Pass(layer="ids_hidden", world=factual, hide_removed=True, settings=centre),
         Pass(layer="ids_counterfactual", world=counterfactual, hide_removed=True, settings=centre),
         Pass(
-            layer="removed_coverage", world=factual, hide_removed=False, settings=coverage, channel=1, around_removed=True
+            layer="removed_coverage",
+            world=factual,
+            hide_removed=False,
+            settings=coverage,
+            channel=1,
+            around_removed=True,
         ),
     )
 
@@ -145,7 +148,9 @@ class Renderer:
         render.filepath = str(path)
         render.use_border = bool(around)
         if around:
-            render.border_min_x, render.border_min_y, render.border_max_x, render.border_max_y = self.box_of(state, around)
+            sides = ("border_min_x", "border_min_y", "border_max_x", "border_max_y")
+            for side, value in zip(sides, self.box_of(state, around), strict=True):
+                setattr(render, side, value)
         with silenced():
             bpy.ops.render.render(write_still=True)
         if self.fresh:

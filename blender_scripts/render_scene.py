@@ -29,11 +29,11 @@ SCRATCH = "scratch.exr"
 
 
 class Stopwatch:
-    """Wall and CPU time by stage, of this process and its threads."""
+    """Wall and CPU time by stage, of this process and its threads; "start" is what Blender's import took."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        self.cpu_seconds: dict[str, float] = {}
+        self.cpu_seconds: dict[str, float] = {"start": time.process_time()}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -47,7 +47,7 @@ class Stopwatch:
 def main(job_path: Path, out: Path) -> None:
     """Serve one `RenderJob`."""
     watch = Stopwatch()
-    with watch.stage("start"):  # what the interpreter and Blender took before
+    with watch.stage("read"):
         job = read_record(RenderJob, job_path)
         spec = read_record(SceneSpec, Path(job.spec))
         staging = read_record(Staging, Path(job.physics) / "staging.json")
@@ -87,7 +87,8 @@ def draw(renderer: Renderer, one: Pass, state: SceneState, target: Path, out: Pa
     picture = target if one.settings.kind is Kind.LOOK else out / SCRATCH
     renderer.picture(state, picture, around)
     if not picture.is_file():
-        raise SceneFailed(f"{renderer.scene.spec.key}: Blender wrote no {one.layer} of frame {state.frame}; see the worker's log")
+        key = renderer.scene.spec.key
+        raise SceneFailed(f"{key}: Blender wrote no {one.layer} of frame {state.frame}; see the worker's log")
     if picture != target:
         keep_channel(picture, target, one.channel)
         picture.unlink()
@@ -112,8 +113,8 @@ def report(spec: SceneSpec, watch: Stopwatch) -> None:
     """Cost by stage, into the worker's log."""
     total = sum(watch.cpu_seconds.values())
     for name, cpu in watch.cpu_seconds.items():
-        print(f"{name:>20} {cpu:8.1f} CPU-s {watch.seconds[name]:8.1f} s", file=sys.stderr)
-    print(f"{spec.key}: {total / spec.clip.num_frames:.2f} CPU-s a frame, {total:.1f} in all", file=sys.stderr)
+        sys.stderr.write(f"{name:>20} {cpu:8.1f} CPU-s {watch.seconds.get(name, 0.0):8.1f} s\n")
+    sys.stderr.write(f"{spec.key}: {total / spec.clip.num_frames:.2f} CPU-s a frame, {total:.1f} in all\n")
 
 
 if __name__ == "__main__":

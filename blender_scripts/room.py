@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import bpy
 import numpy as np
@@ -48,7 +49,8 @@ def build_room(spec: SceneSpec, room: Room) -> tuple[bpy.types.Object, ...]:
     """All objects of the room; none of them moves."""
     rng = generator_for(spec.seed, "room details")
     width, depth = room.x_max - room.x_min, room.y_max - room.y_min
-    floor = Wall(start=np.array([room.x_min, room.y_min, 0.0]), along=np.array([1.0, 0, 0]), inward=np.zeros(3), length=width)
+    corner, east = np.array([room.x_min, room.y_min, 0.0]), np.array([1.0, 0.0, 0.0])
+    floor = Wall(start=corner, along=east, inward=np.zeros(3), length=width)
     turn = bool(rng.integers(2))
     parts = [add_quad("floor", floor, np.array([0.0, depth, 0.0]), surface_material(spec.floor, "floor"), turn)]
     wall_material = surface_material(spec.wall, "wall")
@@ -57,7 +59,8 @@ def build_room(spec: SceneSpec, room: Room) -> tuple[bpy.types.Object, ...]:
     up = np.array([0.0, 0.0, room.height])
     for index, wall in enumerate(walls):
         parts.append(add_quad(f"wall {index}", wall, up, wall_material, False))
-        parts.append(add_box(f"skirting {index}", wall, (0.0, wall.length), (0.0, SKIRTING_M[0]), (0.0, SKIRTING_M[1]), trim))
+        run = (0.0, wall.length)
+        parts.append(add_box(f"skirting {index}", wall, run, (0.0, SKIRTING_M[0]), (0.0, SKIRTING_M[1]), trim))
     parts += add_door(walls[int(rng.integers(4))], rng, trim)
     for index, wall in enumerate(walls):
         if rng.random() < 0.75:
@@ -97,19 +100,20 @@ def add_picture(index: int, wall: Wall, rng: np.random.Generator) -> list[bpy.ty
     left, right = centre - width / 2, centre + width / 2
     frame = object_material("wood", f"frame {index}", rng, (0.2, 0.2, 0.2))
     mount = plain(f"mount {index}", WHITE, 0.8)
+    inner = ((left + 0.025, right - 0.025), (low + 0.025, high - 0.025))
     parts = [
         add_box(f"picture frame {index}", wall, (left, right), (low, high), (0.0, 0.022), frame),
-        add_box(f"picture mount {index}", wall, (left + 0.025, right - 0.025), (low + 0.025, high - 0.025), (0.0, 0.024), mount),
+        add_box(f"picture mount {index}", wall, inner[0], inner[1], (0.0, 0.024), mount),
     ]
     hue = float(rng.uniform(0, 1))
     border = 0.09
     bottom, top = low + border, high - border
     cuts = np.concatenate([[bottom], np.sort(rng.uniform(bottom + 0.05, top - 0.05, size=2)), [top]])
-    for field, (start, end) in enumerate(zip(cuts[:-1], cuts[1:], strict=True)):
+    for field, (start, end) in enumerate(pairwise(cuts.tolist())):
         color = draw_color(rng, (hue, hue + 0.15), (0.2, 0.5), (0.3, 0.75))
         paint = plain(f"paint {index} {field}", color, 0.7)
         side = (left + border, right - border)
-        parts.append(add_box(f"picture field {index} {field}", wall, side, (float(start), float(end)), (0.0, 0.0255), paint))
+        parts.append(add_box(f"picture field {index} {field}", wall, side, (start, end), (0.0, 0.0255), paint))
     return parts
 
 

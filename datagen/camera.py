@@ -1,7 +1,7 @@
 """Pinhole cameras: where points of the world fall in the picture.
 
-A camera looks along its -Z with +Y up; pixels are (right, down) from the upper left corner, and the centre of the first pixel
-is (0.5, 0.5). The sensor's width spans the picture's width.
+A camera looks along its -Z with +Y up; pixels are (right, down) from the upper left corner, and the centre of the first
+pixel is (0.5, 0.5). The sensor's width spans the picture's width.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Where camera, room and key light stand, found from both worlds' motion once physics is done.
 
-Cameras are tried all around the action and at several heights. Each is moved as near as the picture's margin lets it, so that
-whatever moves in either world is in frame for the whole clip; the view in which the affected objects are largest and least
-hidden wins.
+Cameras are tried all around the action and at several heights. Each is moved as near as the picture's margin lets it, so
+that whatever moves in either world is in frame for the whole clip; the view in which the affected objects are largest and
+least hidden wins.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def stage_scene(
 ) -> Staging:
     """Room, camera and key light for a scene.
 
-    corners: name -> [8, 3] object-frame bounding corners [m]; people: name -> [num_frames, P, 3] world points of the body at the
-    video's frames; affected: names of the objects that move differently in the two worlds.
+    corners: name -> [8, 3] object-frame bounding corners [m]; people: name -> [num_frames, P, 3] world points of the
+    body at the video's frames; affected: names of the objects that move differently in the two worlds.
     Raises `SceneRejected` when no camera keeps the action in frame and visible.
     """
     if spec.camera.pace is not Pace.STATIC:
@@ -150,7 +150,8 @@ def best_view(spec: SceneSpec, action: Action) -> View:
     best = max(views, key=lambda view: view.score)
     if action.affected and best.visible_after < MIN_VISIBLE:
         raise SceneRejected(
-            f"{spec.key}: no camera sees what moves: the best shows {best.visible_after:.0%} of it, expected {MIN_VISIBLE:.0%}",
+            f"{spec.key}: no camera sees what moves: the best shows {best.visible_after:.0%} of it, expected at least "
+            f"{MIN_VISIBLE:.0%}",
             visible=best.visible_after,
             min_visible=MIN_VISIBLE,
         )
@@ -230,14 +231,14 @@ def projected_size(boxes: Mapping[World, np.ndarray], pose: np.ndarray, lens: Le
 
 
 def key_position(wish: LightWish, target: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Centre of the key light [3]: the wished side, turned so that it is neither behind the camera nor in front of it."""
+    """Centre of the key light [3]: the wished side, turned off the camera's axis."""
     seen_from = math.atan2(camera[1] - target[1], camera[0] - target[0])
     offset = math.remainder(wish.key_azimuth_rad - seen_from, 2 * math.pi)
     low, high = (math.radians(limit) for limit in KEY_FROM_CAMERA_DEG)
     azimuth = seen_from + math.copysign(low + (high - low) * abs(offset) / math.pi, offset)
     flat = KEY_DISTANCE_M * math.cos(wish.key_elevation_rad)
     rise = KEY_DISTANCE_M * math.sin(wish.key_elevation_rad)
-    return np.asarray(target + [flat * math.cos(azimuth), flat * math.sin(azimuth), rise])
+    return np.asarray(target + np.array([flat * math.cos(azimuth), flat * math.sin(azimuth), rise]))
 
 
 def fit_room(spec: SceneSpec, action: Action, view: View, key: np.ndarray) -> Room:

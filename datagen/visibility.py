@@ -14,7 +14,7 @@ BODY_RADIUS_M = 0.035  # a point of the body hides what is this near to its line
 SAMPLED_FRAMES = 8
 BOX_SHRINK = 0.96  # so that what stands on a box is not taken to be inside it
 
-Tracks = tuple[Mapping[World, np.ndarray], np.ndarray]  # world -> poses [num_frames, 7], and object-frame corners [8, 3]
+Tracks = tuple[Mapping[World, np.ndarray], np.ndarray]  # poses [num_frames, 7] by world, corners [8, 3]
 
 
 def visible_shares(
@@ -63,17 +63,22 @@ def seen_past_people(samples: np.ndarray, body: np.ndarray, world_from_camera: n
 def seen_past_boxes(
     samples: np.ndarray, furniture: Mapping[str, Tracks], world: World, frame: int, world_from_camera: np.ndarray
 ) -> np.ndarray:
-    """Which samples [N, 3] no box of other objects covers: bool [N]."""
+    """Which samples [N, 3] no box of other objects covers: bool [N].
+
+    A box that holds one of the samples is a shelf, a cart or the space under a table, and hides nothing.
+    """
     seen = np.ones(len(samples), dtype=bool)
     for object_from_world, low, high in _boxes(furniture, world, frame):
         start = apply_pose(object_from_world, world_from_camera[None, :3])[0]
         ends = apply_pose(object_from_world, samples)
+        if ((ends > low) & (ends < high)).all(axis=1).any():
+            continue
         seen &= ~segments_meet_box(start, ends, low, high)
     return seen
 
 
 def segments_meet_box(start: np.ndarray, ends: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Whether segments from `start` [3] to `ends` [N, 3] meet an axis-aligned box (slab method, Kay and Kajiya 1986)."""
+    """Whether segments from `start` [3] to `ends` [N, 3] meet an axis-aligned box (slabs: Kay and Kajiya 1986)."""
     step = ends - start
     safe = np.where(np.abs(step) < 1e-12, 1e-12, step)
     first, second = (low - start) / safe, (high - start) / safe
