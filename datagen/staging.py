@@ -1,8 +1,8 @@
 """Where camera, room and key light stand, found from both worlds' motion once physics is done.
 
-Cameras are tried all around the action and at several heights. Each is moved as near as the picture's margin lets it, so
-that whatever moves in either world is in frame for the whole clip; the view in which the affected objects are largest and
-least hidden wins.
+Cameras are tried all around the action and at several heights. Each is moved as near as the picture's margin lets it,
+so that whatever moves in either world is in frame for the whole clip; the view in which the affected objects are
+largest and least hidden wins.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from datagen.spec import LightWish, Pace, Room, SceneSpec, Staging, World
 from datagen.trajectory import Trajectory, apply_pose
 from datagen.visibility import visible_shares
 
-NUM_AZIMUTHS = 24
+NUM_AZIMUTHS = 18
 HEIGHT_STEPS_M = (0.0, 0.25, 0.5)
 MAX_HEIGHT_M = 2.0
 FOCAL_LENGTHS_MM = (24.0, 60.0)
 MARGIN = 0.05  # of the picture's height, kept free on every side
 DISTANCES_M = (1.2, 7.0)  # from the middle of the action, horizontally
+DISTANCE_STEPS = 8  # halvings: 2 cm
 NEAREST_M = 0.8  # nothing that moves comes nearer to the camera
 WALL_GAP_M = (0.7, 1.8)  # beyond everything that moves or stands
 CAMERA_GAP_M = 0.4
@@ -186,7 +187,7 @@ def frame_action(action: Action, lens: Lens, azimuth: float, height_m: float) ->
     near, far = DISTANCES_M
     if aim(action.hull, lens, azimuth, height_m, far) is None:
         return None
-    for _ in range(12):
+    for _ in range(DISTANCE_STEPS):
         middle = 0.5 * (near + far)
         near, far = (near, middle) if aim(action.hull, lens, azimuth, height_m, middle) is not None else (middle, far)
     return aim(action.hull, lens, azimuth, height_m, far)
@@ -198,7 +199,7 @@ def aim(hull: np.ndarray, lens: Lens, azimuth: float, height_m: float, distance_
     position = np.array([*target[:2], 0.0])
     position += [distance_m * math.cos(azimuth), distance_m * math.sin(azimuth), height_m]
     pose = look_at(position, target)
-    for _ in range(3):
+    for _ in range(2):
         pixels, depth = project(hull, pose, lens)
         if depth.min() < NEAREST_M:
             return None

@@ -1,0 +1,233 @@
+"""A tiny render of a real sequence: every layer against geometry, both worlds against each other, twice the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import OpenEXR
+import pytest
+
+from datagen.camera import lens_of, project
+from datagen.codec import sha256_file, write_json
+from datagen.layers import read_manifest, standard_layers
+from datagen.looks import draw_camera, draw_light, draw_surface
+from datagen.sequence import Sequence, read_sequence
+from datagen.spec import (
+    Clip,
+    ExtractJob,
+    GeometryRef,
+    ObjectSpec,
+    PersonSpec,
+    RenderJob,
+    RenderSettings,
+    SceneSpec,
+    Staging,
+    World,
+)
+from datagen.staging import stage_scene
+from datagen.trajectory import Trajectory, apply_pose, interpolate, write_trajectories
+
+pytestmark = pytest.mark.blender
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SIZE = (96, 64)  # width, height
+START_S, FPS, FRAMES = 1.01, 2.0, 2  # between two mocap frames
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """A finished render and what it was made of."""
+
+    out: Path
+    job: Path
+    spec: SceneSpec
+    staging: Staging
+    worlds: dict[World, Trajectory]
+    sequence: Sequence
+
+    def layer(self, name: str, frame: int, out: Path | None = None) -> np.ndarray:
+        """Pixels of a layer."""
+        layer = read_manifest(self.out).layer(name)
+        path = layer.path(out or self.out, frame)
+        if layer.suffix == ".png":
+            return np.asarray(cv2.imread(str(path)))
+        with OpenEXR.File(str(path)) as file:
+            return np.array(file.channels()["V"].pixels)
+
+    def body_pixels(self, frame: int) -> np.ndarray:
+        """Pixels [P, 2] of the points on the body, interpolated between mocap frames."""
+        at = (START_S + frame / FPS) * 30.0
+        low = int(at)
+        points = self.sequence.people[0].points.astype(np.float64)
+        points = points[low] * (1 - at + low) + points[low + 1] * (at - low)
+        return project(points, np.array(self.staging.world_from_camera[frame]), lens_of(self.spec, self.staging))[0]
+
+    def box_pixels(self, world: World, frame: int) -> np.ndarray:
+        """Pixels [V, 2] of the vase's vertices."""
+        points = apply_pose(self.worlds[world].of("vase")[frame], self.sequence.objects[0].vertices)
+        return project(points, np.array(self.staging.world_from_camera[frame]), lens_of(self.spec, self.staging))[0]
+
+
+def serve(module: str, job: Path, out: Path) -> None:
+    """Run a process of the project."""
+    command = [sys.executable, "-m", module, str(job), str(out)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+@pytest.fixture(scope="module")
+def rendered(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    folder = tmp_path_factory.mktemp("render")
+    file = next((shared_data / "humoto").glob("carry_vase*.fbx"))
+    write_json(folder / "extract.json", ExtractJob(file=str(file), sha256=sha256_file(file), body_points=1500))
+    serve("blender_scripts.extract_sequence", folder / "extract.json", folder / "sequence")
+    sequence = read_sequence(folder / "sequence")
+    spec, worlds = make_spec(file, sequence), make_worlds(sequence)
+    low, high = sequence.objects[0].vertices.min(axis=0), sequence.objects[0].vertices.max(axis=0)
+    corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
+    body = sequence.people[0].points[[30, 45]].astype(np.float64)
+    staging = stage_scene(spec, worlds, {"vase": corners}, {spec.people[0].name: body}, ("vase",))
+    write_json(folder / "spec.json", spec)
+    write_json(folder / "physics" / "staging.json", staging)
+    write_trajectories(folder / "physics" / "trajectories.npz", worlds)
+    job = RenderJob(spec=str(folder / "spec.json"), physics=str(folder / "physics"), threads=1)
+    write_json(folder / "job.json", job)
+    serve("blender_scripts.render_scene", folder / "job.json", folder / "out")
+    return Rendered(
+        out=folder / "out", job=folder / "job.json", spec=spec, staging=staging, worlds=worlds, sequence=sequence
+    )
+
+
+def make_spec(file: Path, sequence: Sequence) -> SceneSpec:
+    def geometry(node: str) -> GeometryRef:
+        return GeometryRef(file=str(file), sha256=sequence.info.sha256, node=node)
+
+    person = sequence.people[0].name
+    return SceneSpec(
+        key="tiny",
+        source="humoto",
+        seed=4,
+        sequence=sequence.info.name,
+        description="",
+        clip=Clip(start_s=START_S, num_frames=FRAMES, fps=FPS),
+        objects=(ObjectSpec(name="vase", category="vase", geometry=geometry("vase")),),
+        people=(PersonSpec(name=person, geometry=geometry(person), mocap_fps=30.0),),
+        removed=(person,),
+        camera=draw_camera(4),
+        light=draw_light(4),
+        floor=draw_surface(4, "floor"),
+        wall=draw_surface(4, "wall"),
+        render=RenderSettings(width=SIZE[0], height=SIZE[1], samples=2, light_samples=8, light_scale=1),
+    )
+
+
+def make_worlds(sequence: Sequence) -> dict[World, Trajectory]:
+    """The vase is carried; in the counterfactual it is let go and then stands on the floor."""
+    vase = sequence.objects[0]
+    factual = interpolate(vase.poses, 30.0, START_S + np.arange(FRAMES) / FPS)
+    counterfactual = np.repeat(factual[:1], FRAMES, axis=0)
+    counterfactual[1:, 2] -= apply_pose(factual[0], vase.vertices)[:, 2].min()
+    return {
+        World.FACTUAL: Trajectory.from_poses(("vase",), FPS, factual[:, None]),
+        World.COUNTERFACTUAL: Trajectory.from_poses(("vase",), FPS, counterfactual[:, None]),
+    }
+
+
+def test_every_layer_is_there(rendered: Rendered) -> None:
+    manifest = read_manifest(rendered.out)
+    assert manifest.layers == standard_layers(*SIZE, 1)
+    assert manifest.ids == {"vase": 1, rendered.spec.people[0].name: 2}
+    for layer in manifest.layers:
+        for frame in range(FRAMES):
+            assert rendered.layer(layer.name, frame).shape[:2] == (layer.height, layer.width)
+    assert sorted(path.name for path in rendered.out.iterdir()) == sorted(
+        [layer.name for layer in manifest.layers] + ["manifest.json"]
+    )
+    assert manifest.peak_rss_bytes < 2.5 * 2**30
+
+
+@pytest.mark.parametrize("frame", range(FRAMES))
+@pytest.mark.parametrize(
+    ("name", "world"), [("ids_hidden", World.FACTUAL), ("ids_counterfactual", World.COUNTERFACTUAL)]
+)
+def test_ids_lie_where_geometry_says(rendered: Rendered, name: str, world: World, frame: int) -> None:
+    ids = rendered.layer(name, frame)
+    assert set(np.unique(ids)) == {0.0, 1.0}
+    pixels = rendered.box_pixels(world, frame)
+    hull = cv2.convexHull(pixels.astype(np.float32))
+    inside = [cv2.pointPolygonTest(hull, (x + 0.5, y + 0.5), True) for y, x in np.argwhere(ids == 1)]
+    assert min(inside) > -0.05
+    assert len(inside) > 0.75 * cv2.contourArea(hull)
+
+
+@pytest.mark.parametrize("frame", range(FRAMES))
+def test_coverage_is_where_the_body_is(rendered: Rendered, frame: int) -> None:
+    coverage = rendered.layer("removed_coverage", frame)
+    assert coverage.min() == 0.0 and coverage.max() == pytest.approx(1.0, abs=1e-5)
+    pixels = rendered.body_pixels(frame)
+    column, row = np.floor(pixels).astype(int).T
+    assert np.mean(coverage[row, column] > 0) > 0.9  # the vase hides some
+    distance = cv2.distanceTransform((coverage == 0).astype(np.uint8), cv2.DIST_L2, 3)
+    body = np.ones(coverage.shape, dtype=np.uint8)
+    body[row, column] = 0
+    assert cv2.distanceTransform(body, cv2.DIST_L2, 3)[coverage > 0].max() < 3.0
+    assert distance.max() > 20
+
+
+def test_every_pixel_that_shows_the_body_is_covered(rendered: Rendered) -> None:
+    """Without the denoiser's spread, colour differs by the body only where its coverage is above zero."""
+    factual, hidden = rendered.layer("key_factual", 0), rendered.layer("key_hidden", 0)
+    coverage = rendered.layer("removed_coverage", 0)
+    floor = np.abs(factual - hidden) > 1e-6
+    assert floor[coverage > 0.5].mean() > 0.9
+    far = cv2.distanceTransform((coverage == 0).astype(np.uint8), cv2.DIST_L2, 3) > 2
+    upper = np.zeros_like(far)
+    upper[: SIZE[1] // 4] = True  # of the wall, where no shadow falls
+    assert not floor[far & upper].any()
+
+
+def test_shadow_of_the_person_is_found(rendered: Rendered) -> None:
+    factual, hidden = rendered.layer("key_factual", 0), rendered.layer("key_hidden", 0)
+    outside = (rendered.layer("removed_coverage", 0) == 0) & (rendered.layer("ids_hidden", 0) == 0)
+    darker = outside & (factual < 0.6 * hidden)
+    assert 20 < darker.sum() < 0.2 * darker.size
+    assert hidden.max() < 20 and np.median(hidden) > 0.05
+
+
+def test_far_pixels_are_equal_in_both_worlds(rendered: Rendered) -> None:
+    """At frame 0 the vase is where it was, so that H and C are one picture."""
+    for name in ("key", "ids"):
+        assert np.array_equal(rendered.layer(f"{name}_hidden", 0), rendered.layer(f"{name}_counterfactual", 0))
+    assert not np.array_equal(rendered.layer("ids_hidden", 1), rendered.layer("ids_counterfactual", 1))
+    apart = np.abs(rendered.layer("rgb_factual", 0).astype(int) - rendered.layer("rgb_counterfactual", 0)).max(axis=-1)
+    near = (rendered.layer("removed_coverage", 0) > 0) | (
+        rendered.layer("key_factual", 0) < 0.95 * rendered.layer("key_hidden", 0)
+    )
+    far = cv2.distanceTransform((~near).astype(np.uint8), cv2.DIST_L2, 3) > 12
+    assert far.mean() > 0.2
+    assert np.median(apart[far]) <= 2
+
+
+def test_picture_is_well_exposed(rendered: Rendered) -> None:
+    for name in ("rgb_factual", "rgb_counterfactual"):
+        picture = rendered.layer(name, 1)
+        assert 70 < picture.mean() < 190
+        assert (picture.max(axis=-1) < 6).mean() < 0.02
+        assert (picture.min(axis=-1) > 250).mean() < 0.02
+
+
+def test_same_job_same_pixels_whatever_the_threads(rendered: Rendered, tmp_path: Path) -> None:
+    spec = rendered.job.with_name("spec.json")
+    write_json(
+        tmp_path / "job.json", RenderJob(spec=str(spec), physics=str(rendered.job.parent / "physics"), threads=2)
+    )
+    serve("blender_scripts.render_scene", tmp_path / "job.json", tmp_path / "out")
+    for layer in read_manifest(rendered.out).layers:
+        for frame in range(FRAMES):
+            again = rendered.layer(layer.name, frame, tmp_path / "out")
+            assert np.array_equal(rendered.layer(layer.name, frame), again), layer.name
