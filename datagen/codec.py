@@ -7,6 +7,9 @@ import hashlib
 import json
 import os
 import shutil
+import typing
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -75,8 +78,6 @@ def describe_invalid(cls: type[Any], error: ValidationError) -> str:
 
 def _fields_at(cls: Any, location: list[int | str]) -> list[str]:
     """Field names of the dataclass that `location` leads to, where that can be told."""
-    import typing
-
     for part in location:
         if not (dataclasses.is_dataclass(cls) and isinstance(part, str)):
             return []
@@ -92,14 +93,12 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an .npz; nothing is unpickled. Raises `DataError` for a file that is none."""
-    import zipfile
-
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; expected an .npz of arrays") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{path}: not a readable .npz ({error}); it may be truncated: delete it and make it again") from None
 
 

@@ -7,15 +7,16 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from datagen.codec import dump_json, parse_record
 from datagen.errors import ConfigError, DataError, did_you_mean
+from datagen.quadmask import Policy
 from datagen.spec import PhysicsSettings, RenderSettings
 
 PRESETS = Path(__file__).parent / "configs"
-MASK_POLICIES = ("void", "effects")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class ClipSettings:
     num_frames: int = 60
     fps: float = 12.0
     per_sequence: int = 4  # at most so many clips of one sequence
+    effect_share: float = 1.0  # of scenes in which something moves differently; the rest show no effect
     max_overlap: float = 0.5  # of two clips of one sequence, as a share of the clip
 
 
@@ -39,7 +41,7 @@ class HumotoSettings:
 class MaskSettings:
     """How the quadmask is derived from the layers."""
 
-    policy: str = "void"
+    policy: Policy = Policy.VOID
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "clips.num_frames": (2, 100_000),
     "clips.fps": (0.1, 1000),
     "clips.per_sequence": (1, 10_000),
+    "clips.effect_share": (0, 1),
     "clips.max_overlap": (0, 1),
     "humoto.mocap_fps": (1, 1000),
     "physics.substep_hz": (120, 100_000),
@@ -127,10 +130,6 @@ def check_limits(config: Config) -> Config:
     for key in ("render.width", "render.height"):
         if values[key] % 2:
             raise ConfigError(f"'{key}': expected an even number (H.264 stores colour by 2x2 pixels), found {values[key]}")
-    if config.masks.policy not in MASK_POLICIES:
-        raise ConfigError(
-            f"'masks.policy': unknown value '{config.masks.policy}'{did_you_mean(config.masks.policy, MASK_POLICIES)}"
-        )
     return config
 
 
@@ -187,7 +186,11 @@ def _check_type(value: Any, default: Any, name: str, where: str) -> None:
     """A whole number does for a float; nothing else is converted."""
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return
-    if type(value) is not type(default) or (isinstance(value, float) and not math.isfinite(value)):
+    if isinstance(default, StrEnum):
+        known = [one.value for one in type(default)]
+        if value not in known:
+            raise ConfigError(f"{where}: '{name}': unknown value {value!r}{did_you_mean(str(value), known)}")
+    elif type(value) is not type(default) or (isinstance(value, float) and not math.isfinite(value)):
         raise ConfigError(
             f"{where}: '{name}': expected {_type_name(default)} (default {default!r}), found {value!r}"
         )

@@ -1,0 +1,135 @@
+"""From a folder of recordings to scene specs in a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from datagen import cluster
+from datagen.cache import extracted_sequence
+from datagen.codec import dump_json, write_json
+from datagen.config import Config
+from datagen.errors import DataError, RunFolderError, SceneError, UserError
+from datagen.runs import RunFolder, append_row, drop_rows, open_run, read_rows
+from datagen.sequence import read_sequence
+from datagen.sources.humoto import SequenceFile, find_sequences, plan_scenes
+from datagen.spec import SceneSpec
+from datagen.versions import versions
+
+STAGE = "plan"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extraction:
+    """What came of one file."""
+
+    file: SequenceFile
+    folder: str = ""  # of the extracted sequence
+    problem: str = ""  # why there is none, in one line
+
+
+def plan_humoto(
+    data: Path, out: Path, config: Config, *, limit: int | None, workers: int, console: Console
+) -> int:
+    """Write the specs of a run; how many there are in all.
+
+    The best clip of each sequence comes first, then the second best of each: a larger `limit` adds scenes and changes
+    none. A sequence that gives no scene is a row in failures.jsonl. Raises `UserError` when none gives one.
+    """
+    files = find_sequences(data)
+    run = open_run(out, source="humoto", data=data, limit=limit, config=config, versions=versions())
+    drop_rows(run.failures, [str(row["key"]) for row in read_rows(run.failures) if row["stage"] == STAGE])
+    queues: list[list[SceneSpec]] = []
+    problems: dict[str, str] = {}
+    for extraction in _extractions(files, limit, workers, console):
+        try:
+            queues.append(_scenes_of(extraction, config))
+        except UserError as error:
+            problems[extraction.file.name] = str(error)
+            console.print(f"plan: skipped {extraction.file.name}: {error}", highlight=False, soft_wrap=True)
+    scenes = _round_robin(queues, limit)
+    if not scenes:
+        first = next(iter(problems.values()), f"no clip of {data} has anything that its person holds")
+        raise DataError(f"no scene can be planned from {data}: {first}")
+    for scene in scenes:
+        _write_spec(run, scene)
+    for name, problem in problems.items():
+        append_row(run.failures, {"key": name, "stage": STAGE, "type": "DataError", "message": problem, "details": {}})
+    return len(run.keys())
+
+
+def _extractions(
+    files: Sequence[SequenceFile], limit: int | None, workers: int, console: Console
+) -> Iterator[Extraction]:
+    """Extracted sequences in the order of `files`; no more of them than a run of `limit` scenes can need."""
+    wanted = limit if limit is not None else len(files)
+    good = 0
+    with cluster.interruptible() as interrupt:
+        for start in range(0, len(files), max(workers, 1)):
+            if good >= wanted or interrupt.stopping:
+                break
+            batch = files[start : start + workers]
+            made = cluster.map_tasks(_extract, batch, backend="off", workers=workers, interrupt=interrupt)
+            found = {extraction.file.name: extraction for extraction in made}
+            for file in batch:
+                if file.name in found:
+                    good += not found[file.name].problem
+                    yield found[file.name]
+            console.print(f"plan: {min(start + workers, len(files))}/{len(files)} sequences read", highlight=False)
+        if interrupt.stopping:
+            raise KeyboardInterrupt
+
+
+def _extract(file: SequenceFile) -> Extraction:
+    if file.problem:
+        return Extraction(file=file, problem=file.problem)
+    try:
+        return Extraction(file=file, folder=str(extracted_sequence(file.file)))
+    except (DataError, SceneError) as error:
+        return Extraction(file=file, problem=str(error))
+
+
+def _scenes_of(extraction: Extraction, config: Config) -> list[SceneSpec]:
+    """Scenes of one sequence, best first; raises `DataError` where it gives none."""
+    if extraction.problem:
+        raise DataError(extraction.problem)
+    file = extraction.file
+    plan = plan_scenes(
+        [file],
+        {file.name: read_sequence(Path(extraction.folder))},
+        num_frames=config.clips.num_frames,
+        fps=config.clips.fps,
+        mocap_fps=config.humoto.mocap_fps,
+        physics=config.physics,
+        render=config.render,
+        seed=config.seed,
+        per_sequence=config.clips.per_sequence,
+        effect_share=config.clips.effect_share,
+        max_overlap=config.clips.max_overlap,
+    )
+    if file.name in plan.problems:
+        raise DataError(plan.problems[file.name])
+    if not plan.scenes:
+        raise DataError(f"sequence '{file.name}' has no clip in which the person holds or moves anything")
+    return list(plan.scenes)
+
+
+def _round_robin(queues: Sequence[Sequence[SceneSpec]], limit: int | None) -> list[SceneSpec]:
+    """First of each queue, then second of each, and so on, up to `limit`."""
+    longest = max((len(queue) for queue in queues), default=0)
+    return [queue[place] for place in range(longest) for queue in queues if place < len(queue)][:limit]
+
+
+def _write_spec(run: RunFolder, scene: SceneSpec) -> None:
+    """Write a scene's spec unless it is there; raises `RunFolderError` if another one is."""
+    path = run.spec_path(scene.key)
+    if not path.is_file():
+        write_json(path, scene)
+    elif path.read_text() != dump_json(scene) + "\n":
+        raise RunFolderError(
+            f"{path} describes another scene than its source does now: the recording or this program has changed; "
+            "choose another --out"
+        )
