@@ -11,15 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from datagen.physics.support import tilt_deg
 from datagen.physics.world import FLOOR, WorldRun
 from datagen.seeding import generator_for
 from datagen.spec import category_of
-from datagen.trajectory import apply_pose, rotation_angle
+from datagen.trajectory import apply_pose
 
 DROP_M = 0.03  # less is a settling, not a fall
 SLIDE_M = 0.08
-TIPPED_DEG = 60.0
+UPRIGHT_DEG = 20.0
+SIDE_DEG = 60.0
 OVER_DEG = 140.0
+STILL_M_S = 0.05
 BOUNCE_M_S = 0.3  # upward speed of a centre of mass that a viewer sees as a bounce
 HEIGHTS = (
     (0.25, "from a hand's breadth"),
@@ -39,7 +42,8 @@ class Happening:
     start_m: float  # height of its lowest point in the first frame
     drop_m: float  # how far its lowest point came down
     slide_m: float  # horizontal way of its origin
-    turn_deg: float  # between first and last frame
+    tilt_deg: tuple[float, float]  # from upright, in the first and in the last frame
+    rests: bool  # lies still in the last frame
     landed_on: str  # name, `FLOOR`, or "" when it touches nothing in the end
     bounced: bool
 
@@ -59,12 +63,14 @@ def caption(happenings: Iterable[Happening], seed: int) -> str:
     return " ".join(sentences) or "An empty room."
 
 
-def happenings_of(run: WorldRun, vertices: Mapping[str, np.ndarray]) -> tuple[Happening, ...]:
-    """What became of every object of a run."""
-    return tuple(_happening(run, name, vertices[name]) for name in run.names)
+def happenings_of(
+    run: WorldRun, vertices: Mapping[str, np.ndarray], uprights: Mapping[str, np.ndarray]
+) -> tuple[Happening, ...]:
+    """What became of every object of a run; `uprights` holds the axis [3] of each that points up when it stands."""
+    return tuple(_happening(run, name, vertices[name], uprights[name]) for name in run.names)
 
 
-def _happening(run: WorldRun, name: str, vertices: np.ndarray) -> Happening:
+def _happening(run: WorldRun, name: str, vertices: np.ndarray, upright: np.ndarray) -> Happening:
     poses = run.poses[:, run.names.index(name)]
     low = [float(apply_pose(pose, vertices)[:, 2].min()) for pose in (poses[0], poses[-1])]
     return Happening(
@@ -73,7 +79,8 @@ def _happening(run: WorldRun, name: str, vertices: np.ndarray) -> Happening:
         start_m=low[0],
         drop_m=low[0] - low[1],
         slide_m=float(np.linalg.norm(poses[-1, :2] - poses[0, :2])),
-        turn_deg=float(np.degrees(rotation_angle(poses[0], poses[-1]))),
+        tilt_deg=(tilt_deg(poses[0], upright), tilt_deg(poses[-1], upright)),
+        rests=name not in run.dynamic or float(run.speed[-1, run.dynamic.index(name)]) < STILL_M_S,
         landed_on=_last_support(run, name),
         bounced=_bounced(run, name),
     )
@@ -101,24 +108,36 @@ def _bounced(run: WorldRun, name: str) -> bool:
 def _sentence(happening: Happening, names: Mapping[str, str], generator: np.random.Generator) -> str:
     subject = _capital(names[happening.name])
     place = "the floor" if happening.landed_on in (FLOOR, "") else names.get(happening.landed_on, "the floor")
+    start, end = happening.tilt_deg
     if happening.drop_m > DROP_M:
         verb = ("falls", "drops")[int(generator.integers(2))]
-        bounce = ", bounces" if happening.bounced else ""
         target = f" onto {place}" if happening.landed_on else ""
-        rest = f" and comes to rest{_posture(happening)}" if happening.landed_on else ""
-        return f"{subject} {verb} {_from(happening.start_m)}{target}{bounce}{rest}."
-    if happening.turn_deg > TIPPED_DEG / 2:
-        return f"{subject} tips over and comes to rest on {place}."
+        deeds = [f"{verb} {_from(happening.start_m)}{target}", *(["bounces"] if happening.bounced else [])]
+        return f"{subject} {_deeds(deeds, happening)}."
+    if end > SIDE_DEG and end > start + UPRIGHT_DEG:
+        return f"{subject} {_deeds(['tips over'], happening)}."
+    if end < UPRIGHT_DEG < start:
+        return f"{subject} falls back upright onto {place}."
+    if abs(end - start) > UPRIGHT_DEG / 2:
+        return f"{subject} {_deeds(['tilts'], happening)}."
     if happening.slide_m > SLIDE_M:
         verb = ("slides", "moves")[int(generator.integers(2))]
-        return f"{subject} {verb} a little way and stops."
+        return f"{subject} {verb} a little way{' and stops' if happening.rests else ''}."
     return f"{subject} settles and stays where it is."
 
 
+def _deeds(deeds: list[str], happening: Happening) -> str:
+    """What an object does, and how it ends if it has ended."""
+    return _list([*deeds, f"comes to rest{_posture(happening)}"] if happening.rests and happening.landed_on else deeds)
+
+
 def _posture(happening: Happening) -> str:
-    if happening.turn_deg > OVER_DEG:
-        return " after turning over"
-    return " tilted over" if happening.turn_deg > TIPPED_DEG else ""
+    end = happening.tilt_deg[1]
+    if end > OVER_DEG:
+        return " upside down"
+    if end > SIDE_DEG:
+        return " on its side"
+    return " upright" if end < UPRIGHT_DEG else ""
 
 
 def _from(height_m: float) -> str:

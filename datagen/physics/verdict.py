@@ -11,7 +11,7 @@ from datagen.physics.captions import caption, happenings_of
 from datagen.physics.handover import Handover
 from datagen.physics.records import BodyReport, Check, PhysicsCertificate, Verdict
 from datagen.physics.simulate import Outcome, rerun
-from datagen.physics.support import body_contact
+from datagen.physics.support import body_contact, upright_axis
 from datagen.spec import SceneSpec, category_of
 from datagen.trajectory import apply_pose
 
@@ -45,7 +45,7 @@ def certify(
         affected=affected,
         divergence_frame=min(frames, default=None),
         bodies=tuple(_report(handover, outcome, differences, name) for name in outcome.trajectory.names),
-        caption=caption(happenings_of(outcome.run, _vertices(handover)), spec.seed),
+        caption=caption(happenings_of(outcome.run, _vertices(handover), _uprights(handover)), spec.seed),
         seconds=seconds,
         versions=versions,
     )
@@ -77,11 +77,15 @@ def _vertices(handover: Handover) -> dict[str, np.ndarray]:
     return {track.name: track.vertices for track in handover.tracks}
 
 
+def _uprights(handover: Handover) -> dict[str, np.ndarray]:
+    return {track.name: upright_axis(track.poses, track.vertices) for track in handover.tracks}
+
+
 def _checks(
     spec: SceneSpec, handover: Handover, outcome: Outcome, differences: dict[str, Difference]
 ) -> tuple[Check, ...]:
     innocent = bystanders_of(handover, outcome, differences)
-    finer = rerun(spec, outcome, 2 * spec.physics.substep_hz)
+    finer = rerun(spec, outcome, round(2 / outcome.run.substep_s))
     worst = {name: float(value.corner_mm.max()) for name, value in differences.items()}
     effects = {name: (value.moved_mm, value.turned_deg) for name, value in differences.items()}
     return (

@@ -6,6 +6,7 @@ Dynamic bodies are compounds of convex parts, static bodies are concave triangle
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,11 +21,16 @@ from scipy.spatial.transform import Rotation
 from datagen.entry import silenced
 from datagen.physics.decompose import ConvexParts
 from datagen.physics.materials import Material, mass_kg
-from datagen.trajectory import compose_poses, inverse_pose
+from datagen.trajectory import apply_pose, compose_poses, inverse_pose
 
 FLOOR = "floor"
 SOLVER_ITERATIONS = 120
 SPECULATIVE_M = 0.02  # contacts are seen this far ahead, so that fast bodies are stopped at the surface
+MAX_STEP_M = 0.006  # farthest way within a substep, or impacts are met too late
+MOTION_COLUMNS = 13  # position, quaternion (x, y, z, w), linear and angular velocity of a body's centre of mass
+REST_S = 0.4  # all that has moved slower than REST_M_S and REST_RAD_S for this long lies still for good
+REST_M_S = 0.004
+REST_RAD_S = 0.04
 RESTITUTION_SPEED = 0.15  # slower impacts do not bounce [m/s]
 
 
@@ -114,8 +120,12 @@ def run_world(
     substep_hz: int,
     gravity_m_s2: float,
 ) -> WorldRun:
-    """Simulate bodies for `num_frames` video frames; states are sampled exactly at the frames' times."""
-    steps = int(np.ceil(substep_hz / fps - 1e-9))
+    """Simulate bodies for `num_frames` video frames; states are sampled exactly at the frames' times.
+
+    `substep_hz` is the least rate: raised until nothing that falls gets far within a step, and to a multiple of `fps`.
+    """
+    fastest = max((_fastest(body, gravity_m_s2) for body in bodies if body.dynamic), default=0.0)
+    steps = int(np.ceil(max(substep_hz, fastest / MAX_STEP_M) / fps - 1e-9))
     substep_s = 1 / (fps * steps)
     with _client(substep_s, gravity_m_s2) as client, tempfile.TemporaryDirectory() as folder:
         ids = {FLOOR: _add_floor(client, floor)}
@@ -125,11 +135,18 @@ def run_world(
         recorder.begin()
         recorder.frame()
         for _ in range(num_frames - 1):
-            for _ in range(steps):
-                client.stepSimulation()
-                recorder.substep()
+            if not recorder.resting():
+                for _ in range(steps):
+                    client.stepSimulation()
+                    recorder.substep()
             recorder.frame()
         return recorder.result()
+
+
+def _fastest(body: Body, gravity_m_s2: float) -> float:
+    """Speed [m/s] with which a body would reach the floor."""
+    height = max(0.0, float(apply_pose(body.pose, body.vertices)[:, 2].max()))
+    return float(np.sqrt(np.sum(body.linear**2) + 2 * gravity_m_s2 * height))
 
 
 @contextmanager
@@ -246,10 +263,9 @@ class _Recorder:
         self.frames: list[dict[tuple[str, str], np.ndarray]] = []
         self.bin: dict[tuple[str, str], np.ndarray] = {}
         self.first: dict[tuple[str, str], float] = {}
-        self.centres: list[list[tuple[float, ...]]] = []
-        self.speeds: list[list[float]] = []
+        self.motion: list[tuple[float, ...]] = []
         self.flying: list[list[bool]] = []
-        self.energies: list[float] = []
+        self.rests = False
 
     def begin(self) -> None:
         """Measure the overlaps of the initial poses, before anything moves."""
@@ -272,28 +288,42 @@ class _Recorder:
         self._record_motion(touching)
 
     def _record_motion(self, touching: set[str]) -> None:
-        centres, speeds, energy = [], [], 0.0
+        """One row of `MOTION_COLUMNS` numbers for each dynamic body."""
         for body in self.dynamic:
-            position, quaternion = self.client.getBasePositionAndOrientation(self.ids[body.name])
-            linear, angular = self.client.getBaseVelocity(self.ids[body.name])
-            centres.append(position)
-            speeds.append(float(np.sqrt(linear[0] ** 2 + linear[1] ** 2 + linear[2] ** 2)))
-            energy += self._energy(body, position, quaternion, linear, angular)
-        self.centres.append(centres)
-        self.speeds.append(speeds)
+            number = self.ids[body.name]
+            position, quaternion = self.client.getBasePositionAndOrientation(number)
+            self.motion.append((*position, *quaternion, *itertools.chain(*self.client.getBaseVelocity(number))))
         self.flying.append([body.name not in touching for body in self.dynamic])
-        self.energies.append(energy)
 
-    def _energy(self, body: Body, position: tuple, quaternion: tuple, linear: tuple, angular: tuple) -> float:
-        """Potential, translational and rotational energy [J]."""
-        x, y, z, w = quaternion
-        spin = Rotation.from_quat((x, y, z, w)).inv().apply(angular)
-        moving = linear[0] ** 2 + linear[1] ** 2 + linear[2] ** 2
-        turning = float(np.sum(body.principal_inertia * spin**2))
-        return body.mass * (self.gravity * position[2] + moving / 2) + turning / 2
+    def resting(self) -> bool:
+        """Whether nothing has moved for `REST_S`; then nothing will, and the simulation need not go on."""
+        count = len(self.dynamic) * int(np.ceil(REST_S / self.substep_s))
+        if len(self.motion) <= count:
+            return not self.dynamic
+        if not self.rests:
+            speeds = np.array(self.motion[-count:])[:, 7:]
+            self.rests = bool(
+                np.linalg.norm(speeds[:, :3], axis=1).max() < REST_M_S
+                and np.linalg.norm(speeds[:, 3:], axis=1).max() < REST_RAD_S
+            )
+        return self.rests
+
+    def _energy(self, motion: np.ndarray) -> np.ndarray:
+        """Potential, translational and rotational energy [S] of motion [S, D, 13] in joule."""
+        total = np.zeros(len(motion))
+        for column, body in enumerate(self.dynamic):
+            state = motion[:, column]
+            spin = Rotation.from_quat(state[:, 3:7]).inv().apply(state[:, 10:13])
+            total += body.mass * (self.gravity * state[:, 2] + np.sum(state[:, 7:10] ** 2, axis=1) / 2)
+            total += np.sum(body.principal_inertia * spin**2, axis=1) / 2
+        return total
 
     def frame(self) -> None:
         """Record the state at a video frame."""
+        if self.rests:
+            self.states.append([(pose, np.zeros(3), np.zeros(3)) for pose, _, _ in self.states[-1]])
+            self.frames.append(self.frames[-1])
+            return
         self.states.append([self._state(body) for body in self.bodies])
         self.frames.append(self.bin)
         self.bin = {}
@@ -329,6 +359,7 @@ class _Recorder:
         poses, linear, angular = (
             np.array([[state[part] for state in row] for row in self.states]) for part in range(3)
         )
+        motion = np.array(self.motion).reshape(len(self.substeps), len(self.dynamic), MOTION_COLUMNS)
         shape = (len(self.states), len(self.bodies))
         return WorldRun(
             names=tuple(body.name for body in self.bodies),
@@ -342,10 +373,10 @@ class _Recorder:
             side_impulse=impulses[..., 1:],
             penetration=depth.reshape(len(self.substeps), len(pairs)),
             initial_penetration=np.array([max(self.first.get(pair, 0.0), 0.0) for pair in pairs]),
-            centre=np.array(self.centres).reshape(len(self.substeps), len(self.dynamic), 3),
-            speed=np.array(self.speeds).reshape(len(self.substeps), len(self.dynamic)),
+            centre=motion[..., :3],
+            speed=np.linalg.norm(motion[..., 7:10], axis=-1),
             airborne=np.array(self.flying, dtype=bool).reshape(len(self.substeps), len(self.dynamic)),
-            energy=np.array(self.energies),
+            energy=self._energy(motion) if self.substeps else np.zeros(0),
         )
 
 

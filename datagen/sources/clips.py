@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from datagen.errors import DataError
-from datagen.physics.support import BodyPoints, body_contact, stands_on_floor, surface_centre
+from datagen.physics.support import BodyPoints, body_contact, stands_on_floor, surface_centre, tilt_deg, upright_axis
 from datagen.sequence import ObjectTrack, Sequence
 from datagen.trajectory import apply_pose, velocities
 
@@ -103,7 +102,8 @@ class _Motion:
         reach = float(np.linalg.norm(np.ptp(track.vertices, axis=0)) / 2)
         self.speed = np.linalg.norm(linear, axis=1) + np.linalg.norm(angular, axis=1) * reach
         self.velocity = linear
-        self.tilt = _tilts(track, self.speed, self.path[:, 2])
+        upright = upright_axis(track.poses, track.vertices)
+        self.tilt = np.array([tilt_deg(pose, upright) for pose in track.poses])
 
     def world(self, frame: int) -> np.ndarray:
         """Vertices [V, 3] in a mocap frame."""
@@ -121,15 +121,6 @@ class _Motion:
         return bool(world[:, 2].min() < LIFTED_M) and not stands_on_floor(world, self.track.faces)
 
 
-def _tilts(track: ObjectTrack, speed: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """Angle [rad] of an object in each frame [num_frames] against how it stands in its lowest of the still frames."""
-    still = speed < max(MOVING_M_S, float(speed.min()) + 1e-9)
-    reference = int(np.flatnonzero(still)[np.argmin(height[still])])
-    rotation = Rotation.from_quat(track.poses[:, 3:], scalar_first=True)
-    up = rotation.apply(rotation[reference].inv().apply([0.0, 0.0, 1.0]))
-    return np.asarray(np.arccos(np.clip(up[:, 2], -1.0, 1.0)))
-
-
 def _top_below(world: np.ndarray, other: ObjectTrack, frame: int) -> float:
     """Highest surface of another object straight below a mesh's lower points; -inf where there is none."""
     surface = apply_pose(other.poses[frame], other.vertices)
@@ -138,7 +129,10 @@ def _top_below(world: np.ndarray, other: ObjectTrack, frame: int) -> float:
         return float("-inf")
     middle = np.append((low[:2] + high[:2]) / 2, low[2])
     lowest = world[np.argsort(world[:, 2], kind="stable")[:: max(1, len(world) // 8)][:8]]
-    heights = [_height_under(point, surface[other.faces], low[2] + LIFTED_M) for point in (middle, *lowest)]
+    triangles = surface[other.faces]
+    beside = (triangles[..., :2].max(axis=1) < low[:2]) | (triangles[..., :2].min(axis=1) > high[:2])
+    under = triangles[~beside.any(axis=1)]
+    heights = [_height_under(point, under, low[2] + LIFTED_M) for point in (middle, *lowest)]
     return max(heights)
 
 
@@ -194,7 +188,7 @@ def _worth(
         if np.isfinite(contact.distance_m):
             away = _distance_from_rest(motion, start, length, mocap_fps, gap)
             kind = ClipKind.DROP if gap > LIFTED_M else ClipKind.RELEASE
-            tilted = min(float(motion.tilt[start]) / (np.pi / 2), 1.0)
+            tilted = min(float(motion.tilt[start]) / 90.0, 1.0)
             return kind, gap, RANK[kind] * (min(gap, 1.0) + 0.5 * min(away, 1.0) + 0.3 * tilted)
     elsewhere = np.linalg.norm(motion.path[start : start + length + 1] - motion.path[start], axis=1).max()
     if not moving and elsewhere > MOVED_M:
