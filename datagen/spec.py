@@ -57,7 +57,7 @@ class Clip:
 class GeometryRef:
     """A mesh (or a skinned person) inside a file."""
 
-    file: str  # absolute path of the FBX, GLB or OBJ
+    file: str  # path of the FBX, GLB or OBJ; a relative one starts at the folder of the spec that names it
     sha256: str  # of that file
     node: str  # name of the object in the file; "" for the whole file
 
@@ -69,6 +69,8 @@ class ObjectSpec:
     name: str
     category: str  # HUMOTO's name without a duplicate's suffix, or the asset's category
     geometry: GeometryRef
+    scale: float = 1.0  # of the file's mesh, uniform
+    static: bool = False  # part of the scene's furniture: never moves in either world
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,19 @@ class SurfaceWish:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CollisionWish:
+    """What a collision scene should be; which objects lie where is drawn, and redrawn, when it is simulated."""
+
+    family: str  # "launch", "pile", "domino", "support", "ramp", "container"
+    manifest: str  # absolute path of the asset manifest
+    split: str  # "train", "test" or "all": which assets may be drawn
+    num_objects: int
+    num_removed: int
+    null_effect: bool  # the removed objects should touch nothing
+    max_draws: int = 20
+
+
+@dataclass(frozen=True, kw_only=True)
 class PhysicsSettings:
     """How physics is run again, and what a trajectory must satisfy. Limits are explained in `physics.certificate`."""
 
@@ -156,12 +171,14 @@ class SceneSpec:
     key: str
     source: str  # "humoto" or "kubric"
     seed: int
+    data_set: str = "humoto"  # "humoto", "demo" (the embedded default), "gso", ...: decides the licence
     sequence: str  # HUMOTO's sequence or Kubric's scene family
     description: str
     clip: Clip
     objects: tuple[ObjectSpec, ...]
     people: tuple[PersonSpec, ...] = ()
     removed: tuple[str, ...]
+    collision: CollisionWish | None = None  # a planned collision scene names no objects yet
     camera: CameraWish
     light: LightWish
     floor: SurfaceWish
@@ -176,7 +193,7 @@ class SceneSpec:
             raise SpecError(f"{self.key}: names must differ; found {sorted(names)}")
         if unknown := sorted(set(self.removed) - set(names)):
             raise SpecError(f"{self.key}: cannot remove {unknown}; the scene has {sorted(names)}")
-        if not self.removed:
+        if not self.removed and self.collision is None:
             raise SpecError(f"{self.key}: nothing is removed; name at least one of {sorted(names)}")
 
     def kept_objects(self) -> tuple[ObjectSpec, ...]:
