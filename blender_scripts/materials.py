@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Callable
-from typing import Any
 
 import bpy
 import numpy as np
@@ -105,7 +104,7 @@ def _bricks(
     offset: float,
 ) -> bpy.types.Node:
     """Rows of rectangles with joints; outputs "Color", and "Fac" that is 1 in the joints."""
-    inputs: dict[str | int, Any] = {
+    inputs = {
         "Vector": metres,
         "Color1": light,
         "Color2": dark,

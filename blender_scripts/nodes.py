@@ -18,7 +18,7 @@ class Graph:
         self.tree = owner.node_tree
         self.tree.nodes.clear()
 
-    def add(self, kind: str, inputs: Mapping[str | int, Any] | None = None, **settings: Any) -> bpy.types.Node:
+    def add(self, kind: str, inputs: Mapping[Any, Any] | None = None, **settings: Any) -> bpy.types.Node:
         """A node of a kind such as "ShaderNodeMix"; inputs are sockets to link or values to set."""
         node = self.tree.nodes.new(kind)
         for name, value in settings.items():
