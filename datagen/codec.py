@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +26,7 @@ Record = TypeVar("Record")
 PARTIAL_SUFFIX = ".partial"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(cls)
 
@@ -41,7 +41,9 @@ def dump_json(record: Any, indent: int | None = 1) -> str:
 def parse_record(cls: type[Record], text: str | bytes, where: str) -> Record:
     """A `cls` from JSON text; unknown keys and wrong types raise `DataError` that names `where` and the field."""
     try:
-        record: Record = _adapter(cls).validate_json(text, strict=True, extra="forbid")
+        record: Record = _adapter(cls).validate_json(  # type: ignore[arg-type]  # mypy: a class is hashable
+            text, strict=True, extra="forbid"
+        )
     except ValidationError as error:
         raise DataError(f"{where}: {describe_invalid(cls, error)}") from None
     return record
@@ -99,7 +101,9 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; expected an .npz of arrays") from None
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{path}: not a readable .npz ({error}); it may be truncated: delete it and make it again") from None
+        raise DataError(
+            f"{path}: not a readable .npz ({error}); it may be truncated: delete it and make it again"
+        ) from None
 
 
 def sha256_file(path: Path) -> str:

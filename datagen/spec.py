@@ -188,7 +188,7 @@ class SceneSpec:
 
     def __post_init__(self) -> None:
         check_key(self.key)
-        names = [thing.name for thing in (*self.objects, *self.people)]
+        names = [*names_of(self.objects), *names_of(self.people)]
         if len(set(names)) != len(names):
             raise SpecError(f"{self.key}: names must differ; found {sorted(names)}")
         if unknown := sorted(set(self.removed) - set(names)):
@@ -202,7 +202,7 @@ class SceneSpec:
 
     def ids(self) -> dict[str, int]:
         """Value of each object and person in id layers, from 1; 0 is the room."""
-        return {thing.name: index + 1 for index, thing in enumerate((*self.objects, *self.people))}
+        return {name: index + 1 for index, name in enumerate((*names_of(self.objects), *names_of(self.people)))}
 
 
 @dataclass(frozen=True, kw_only=True)

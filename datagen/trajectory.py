@@ -151,7 +151,7 @@ def write_trajectories(path: Path, worlds: Mapping[World, Trajectory]) -> None:
     arrays: dict[str, np.ndarray] = {}
     for world, trajectory in worlds.items():
         arrays[f"{world}_names"] = np.array(trajectory.names, dtype=np.str_)
-        arrays[f"{world}_fps"] = np.float64(trajectory.fps)
+        arrays[f"{world}_fps"] = np.array(trajectory.fps, dtype=np.float64)
         arrays[f"{world}_poses"] = trajectory.poses
         arrays[f"{world}_linear_velocity"] = trajectory.linear_velocity
         arrays[f"{world}_angular_velocity"] = trajectory.angular_velocity
