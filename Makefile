@@ -1,5 +1,5 @@
 # `make humoto-shards` on a fresh machine does all set-up, then the main job on the embedded demo data.
-PYTHON     ?= python3.11
+PYTHON     ?= $(or $(shell command -v python3.11),python3)
 VENV       := .venv
 BIN        := $(VENV)/bin
 DATAGEN    := $(BIN)/datagen
