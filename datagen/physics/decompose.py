@@ -1,7 +1,7 @@
 """Convex parts of a mesh (CoACD), cached on disk, and the mass properties that follow from them.
 
 CoACD: Wei et al., "Approximate Convex Decomposition for 3D Meshes with Collision-Aware Concavity and Tree Search",
-SIGGRAPH 2022. Mass properties come from the parts because the meshes themselves may be inside out.
+SIGGRAPH 2022. Mass properties come from the parts because the meshes themselves may be open or inside out.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from scipy.spatial import ConvexHull, QhullError
 
 from datagen.codec import read_npz, sha256_arrays, sha256_record, write_npz
 from datagen.errors import SceneFailed
+from datagen.physics.orient import outward_faces
 
 MIN_PART_VOLUME_M3 = 1e-9
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +119,7 @@ def _decompose(
     coacd.set_log_level("error")
     try:
         parts = coacd.run_coacd(
-            coacd.Mesh(vertices.astype(np.float64), faces.astype(np.int32)),
+            coacd.Mesh(vertices.astype(np.float64), outward_faces(vertices, faces)),
             threshold=settings.threshold,
             max_convex_hull=settings.max_hulls,
             preprocess_mode="off",

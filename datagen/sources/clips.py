@@ -125,6 +125,8 @@ def _top_below(world: np.ndarray, other: ObjectTrack, frame: int) -> float:
     """Highest surface of another object straight below a mesh's lower points; -inf where there is none."""
     surface = apply_pose(other.poses[frame], other.vertices)
     low, high = world.min(axis=0), world.max(axis=0)
+    if surface[:, 2].min() >= low[2]:  # it lies on or in the object: a ball in a bowl carries no bowl
+        return float("-inf")
     if (surface[:, :2].max(axis=0) < low[:2]).any() or (surface[:, :2].min(axis=0) > high[:2]).any():
         return float("-inf")
     middle = np.append((low[:2] + high[:2]) / 2, low[2])
