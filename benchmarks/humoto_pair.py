@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from datagen.layers import RenderManifest, read_manifest
+from datagen.layers import read_manifest
 from datagen.runs import RunFolder, read_rows
 
 TARGET_CPU_S = 13.0
@@ -44,16 +44,11 @@ def report(root: Path) -> None:
         print(f"{'':>12}   {name:<20} {cpu_s / frames:7.2f}")
     total = sum(row["cpu_s"] for row in events.values())
     peak = max(row["peak_rss_bytes"] for row in events.values()) / 2**30
-    cycles = cycles_seconds(manifest)
+    cycles = manifest.engine_cpu_seconds
     print(f"{'total':>12} {total / frames:7.2f} CPU-s a frame (to reach: at most {TARGET_CPU_S:g})")
     print(f"{'in Cycles':>12} {cycles / total:7.1%} of the CPU time")
     print(f"{'peak':>12} {peak:7.2f} GiB per worker (to reach: below {TARGET_PEAK_GIB:g})")
     print(json.dumps({"cpu_s_per_frame": total / frames, "cycles_share": cycles / total, "peak_gib": peak}))
-
-
-def cycles_seconds(manifest: RenderManifest) -> float:
-    """CPU time inside Blender's render operator."""
-    return manifest.cpu_seconds["cycles"]
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ first picture after a change of settings and on for the rest.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -119,6 +120,7 @@ class Renderer:
         self.scene = scene
         self.settings: Settings | None = None
         self.fresh = False
+        self.cpu_seconds = 0.0  # inside Blender's render call
         self.overrides = {Kind.KEY: white_material(), Kind.MARKS: mark_material()}
         set_constants(scene.spec, threads)
 
@@ -151,8 +153,10 @@ class Renderer:
             sides = ("border_min_x", "border_min_y", "border_max_x", "border_max_y")
             for side, value in zip(sides, self.box_of(state, around), strict=True):
                 setattr(render, side, value)
+        before = time.process_time()
         with silenced():
             bpy.ops.render.render(write_still=True)
+        self.cpu_seconds += time.process_time() - before
         if self.fresh:
             render.use_persistent_data, self.fresh = True, False
 

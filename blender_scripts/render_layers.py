@@ -56,7 +56,7 @@ def render_job(job: RenderJob, out: Path) -> None:
         with watch.stage(one.layer):
             render_layer(renderer, scene, one, by_name[one.layer], out)
     (out / SCRATCH).unlink(missing_ok=True)
-    write_json(out / MANIFEST, manifest(spec, layers, watch))
+    write_json(out / MANIFEST, manifest(spec, layers, watch, renderer.cpu_seconds))
     report(spec, watch)
 
 
@@ -89,7 +89,9 @@ def draw(renderer: Renderer, one: Pass, state: SceneState, target: Path, out: Pa
         picture.unlink()
 
 
-def manifest(spec: SceneSpec, layers: tuple[Layer, ...], watch: Stopwatch) -> RenderManifest:
+def manifest(
+    spec: SceneSpec, layers: tuple[Layer, ...], watch: Stopwatch, engine_cpu_seconds: float
+) -> RenderManifest:
     """What was made, with what, and what it cost."""
     return RenderManifest(
         key=spec.key,
@@ -100,6 +102,7 @@ def manifest(spec: SceneSpec, layers: tuple[Layer, ...], watch: Stopwatch) -> Re
         versions={"blender": bpy.app.version_string, "numpy": np.__version__},
         seconds=watch.seconds,
         cpu_seconds=watch.cpu_seconds,
+        engine_cpu_seconds=engine_cpu_seconds,
         peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
 

@@ -22,6 +22,9 @@ def started_on_cores(threads: int) -> Iterator[None]:
     Blender starts a task scheduler with a worker for every core that it sees; beyond `threads` they find no work and
     spin, which doubled the CPU time of a render with one thread on two cores.
     """
+    if not hasattr(os, "sched_setaffinity"):  # macOS
+        yield
+        return
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(cores)[:threads])
     try:

@@ -40,6 +40,7 @@ class RenderManifest:
     versions: dict[str, str]
     seconds: dict[str, float]  # wall time by stage
     cpu_seconds: dict[str, float]  # CPU time by stage
+    engine_cpu_seconds: float  # of that, inside the engine's render call
     peak_rss_bytes: int
 
     def layer(self, name: str) -> Layer:

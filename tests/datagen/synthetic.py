@@ -168,6 +168,7 @@ def write_render(folder: Path, spec: SceneSpec) -> Path:
         versions={"bpy": "none"},
         seconds={},
         cpu_seconds={},
+        engine_cpu_seconds=0.0,
         peak_rss_bytes=0,
     )
     for frame in range(spec.clip.num_frames):
