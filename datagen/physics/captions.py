@@ -43,6 +43,7 @@ class Happening:
     drop_m: float  # how far its lowest point came down
     slide_m: float  # horizontal way of its origin
     tilt_deg: tuple[float, float]  # from upright, in the first and in the last frame
+    is_round: bool  # a ball: it has no side to lie on
     rests: bool  # lies still in the last frame
     landed_on: str  # name, `FLOOR`, or "" when it touches nothing in the end
     bounced: bool
@@ -80,10 +81,17 @@ def _happening(run: WorldRun, name: str, vertices: np.ndarray, upright: np.ndarr
         drop_m=low[0] - low[1],
         slide_m=float(np.linalg.norm(poses[-1, :2] - poses[0, :2])),
         tilt_deg=(tilt_deg(poses[0], upright), tilt_deg(poses[-1], upright)),
+        is_round=_is_round(vertices),
         rests=name not in run.dynamic or float(run.speed[-1, run.dynamic.index(name)]) < STILL_M_S,
         landed_on=_last_support(run, name),
         bounced=_bounced(run, name),
     )
+
+
+def _is_round(vertices: np.ndarray) -> bool:
+    """Whether all vertices are about as far from the middle."""
+    distance = np.linalg.norm(vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2, axis=1)
+    return bool(distance.min() > 0.9 * distance.max())
 
 
 def _last_support(run: WorldRun, name: str) -> str:
@@ -118,7 +126,7 @@ def _sentence(happening: Happening, names: Mapping[str, str], generator: np.rand
         return f"{subject} {_deeds(['tips over'], happening)}."
     if end < UPRIGHT_DEG < start:
         return f"{subject} falls back upright onto {place}."
-    if abs(end - start) > UPRIGHT_DEG / 2:
+    if abs(end - start) > UPRIGHT_DEG / 2 and not happening.is_round:
         return f"{subject} {_deeds(['tilts'], happening)}."
     if happening.slide_m > SLIDE_M:
         verb = ("slides", "moves")[int(generator.integers(2))]
@@ -132,12 +140,14 @@ def _deeds(deeds: list[str], happening: Happening) -> str:
 
 
 def _posture(happening: Happening) -> str:
+    if happening.is_round:
+        return ""
     end = happening.tilt_deg[1]
     if end > OVER_DEG:
         return " upside down"
     if end > SIDE_DEG:
         return " on its side"
-    return " upright" if end < UPRIGHT_DEG else ""
+    return " the right way up" if end < UPRIGHT_DEG else ""
 
 
 def _from(height_m: float) -> str:

@@ -187,11 +187,13 @@ def _worth(
     if gap > LIFTED_M or moving or motion.leans(start):
         track = motion.track
         contact = body_contact(people, track.poses[start], track.vertices, track.faces, contact_mm / 1000)
-        if np.isfinite(contact.distance_m):
+        touched = bool(np.isfinite(contact.distance_m))
+        if touched or moving:
             away = _distance_from_rest(motion, start, length, mocap_fps, gap)
             kind = ClipKind.DROP if gap > LIFTED_M else ClipKind.RELEASE
             tilted = min(float(motion.tilt[start]) / 90.0, 1.0)
-            return kind, gap, RANK[kind] * (min(gap, 1.0) + 0.5 * min(away, 1.0) + 0.3 * tilted)
+            trust = 1.0 if touched else 0.5  # physics lets go whatever moves, but nobody is seen to hold it
+            return kind, gap, trust * RANK[kind] * (min(gap, 1.0) + 0.5 * min(away, 1.0) + 0.3 * tilted)
     elsewhere = np.linalg.norm(motion.path[start : start + length + 1] - motion.path[start], axis=1).max()
     if not moving and elsewhere > MOVED_M:
         return ClipKind.STAYS, 0.0, RANK[ClipKind.STAYS] * min(float(elsewhere), 1.0)

@@ -1,0 +1,135 @@
+"""Which files are sequences, which clips they give, and the scenes that come of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datagen.codec import dump_json
+from datagen.errors import DataError
+from datagen.sequence import Sequence
+from datagen.sources.clips import ClipKind, ClipProposal, propose_clips
+from datagen.sources.humoto import Plan, SequenceFile, find_sequences, order_by_share, plan_scenes
+from datagen.spec import PhysicsSettings, RenderSettings
+from tests.datagen.physics.scenes import pose, sequence_of
+
+FRAMES = 150
+BOX = (0.1, 0.1, 0.1)
+
+
+def lifted() -> Sequence:
+    """A box rests on the floor, is lifted by a hand from frame 40 to 1 m at frame 70, and held there."""
+    height = np.interp(np.arange(FRAMES), [40, 70], [0.05, 1.05])
+    poses = np.stack([pose(0, 0, z) for z in height])
+    hand = poses[:, :3] + (0, 0, 0.052)
+    hand[:35] += (0, 0, 1.0)
+    return sequence_of({"box": (BOX, poses)}, hand)
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    return path
+
+
+def test_every_layout_is_found(tmp_path: Path) -> None:
+    nested = touch(tmp_path / "nested" / "carry_vase-942" / "carry_vase-942.fbx")
+    touch(tmp_path / "nested" / "carry_vase-942" / "carry_vase-942.glb")
+    nested.with_suffix(".yaml").write_text("short_script: a person carries a vase\n")
+    flat = touch(tmp_path / "flat" / "b-1.glb")
+    touch(tmp_path / "flat" / "a-2.fbx")
+    (tmp_path / "flat" / "animations.json").write_text(json.dumps([{"fileName": "a-2.fbx", "short_script": "drinks"}]))
+    assert [(one.file, one.description) for one in find_sequences(tmp_path / "nested")] == [
+        (nested, "a person carries a vase")
+    ]
+    assert [(one.name, one.description) for one in find_sequences(tmp_path / "flat")] == [
+        ("a-2", "drinks"),
+        ("b-1", "b-1"),
+    ]
+    assert [one.name for one in find_sequences(flat)] == ["b-1"]
+
+
+def test_missing_and_empty_folders_teach_the_layout(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file or folder"):
+        find_sequences(tmp_path / "nowhere")
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(DataError, match="sequence folders") as caught:
+        find_sequences(tmp_path)
+    assert "notes.txt" in str(caught.value)
+    with pytest.raises(DataError, match=r"expected an \.fbx or \.glb"):
+        find_sequences(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize("name", ["carry vase", "carry.vase-1"])
+def test_a_name_that_cannot_be_a_key_is_a_problem_of_its_sequence(tmp_path: Path, name: str) -> None:
+    touch(tmp_path / f"{name}.fbx")
+    touch(tmp_path / "good-1.fbx")
+    bad, good = sorted(find_sequences(tmp_path), key=lambda one: one.name == "good-1")
+    assert name in bad.problem
+    assert "rename" in bad.problem
+    assert not good.problem
+
+
+def test_the_best_clip_starts_while_the_box_is_high() -> None:
+    proposals = propose_clips(lifted(), num_frames=24, fps=12, mocap_fps=30)
+    assert proposals[0].kind is ClipKind.DROP
+    assert proposals[0].held == ("box",)
+    assert proposals[0].start_frame >= 55
+    assert proposals[0].drop_m > 0.4
+    assert {ClipKind.STAYS} <= {one.kind for one in proposals}
+    assert proposals == propose_clips(lifted(), num_frames=24, fps=12, mocap_fps=30)
+
+
+def test_a_ball_inside_a_bowl_does_not_carry_it() -> None:
+    bowl = np.repeat(pose(0, 0, 1.0)[None], FRAMES, axis=0)
+    ball = np.repeat(pose(0, 0, 1.0)[None], FRAMES, axis=0)
+    sequence = sequence_of({"ball": ((0.05,) * 3, ball), "bowl": (BOX, bowl)}, bowl[:, :3] + (0, 0, 0.052))
+    assert propose_clips(sequence, num_frames=24, fps=12, mocap_fps=30)[0].drop_m == pytest.approx(0.95)
+
+
+def test_a_clip_longer_than_the_sequence_names_both() -> None:
+    with pytest.raises(DataError, match=r"lasts 4\.97 s .* clip of 85 frames .* lasts 7\.00 s.*num_frames=60 fits"):
+        propose_clips(lifted(), num_frames=85, fps=12, mocap_fps=30)
+
+
+def plan(names: list[str], limit: int | None = None, **options: float) -> Plan:
+    files = [SequenceFile(name=name, file=Path(f"/data/{name}.fbx"), description="lifts a box") for name in names]
+    return plan_scenes(
+        files,
+        {name: lifted() for name in names if name != "lost"},
+        num_frames=24,
+        fps=12,
+        physics=PhysicsSettings(),
+        render=RenderSettings(),
+        seed=3,
+        limit=limit,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def test_scenes_go_round_robin_over_sequences() -> None:
+    scenes = plan(["a", "b", "c"], limit=4).scenes
+    assert [scene.sequence for scene in scenes] == ["a", "b", "c", "a"]
+    assert len({scene.key for scene in scenes}) == 4
+    assert scenes[0].key.startswith("a-f00")
+    assert scenes[0].removed == ("Armature",)
+    assert dump_json(scenes[0]) == dump_json(plan(["a", "b", "c"]).scenes[0])
+
+
+def test_one_bad_sequence_spoils_no_other() -> None:
+    result = plan(["a", "lost"], limit=2)
+    assert {scene.sequence for scene in result.scenes} == {"a"}
+    assert list(result.problems) == ["lost"]
+
+
+def test_clips_without_effect_come_only_by_share() -> None:
+    def proposal(start: int, kind: ClipKind) -> ClipProposal:
+        return ClipProposal(start_frame=start, kind=kind, held=(), drop_m=0, score=0)
+
+    proposals = (*(proposal(n, ClipKind.DROP) for n in range(40)), *(proposal(n, ClipKind.NOTHING) for n in range(40)))
+    assert {one.kind for one in order_by_share(proposals, "a", 0, 1.0)} == {ClipKind.DROP}
+    mixed = order_by_share(proposals, "a", 0, 0.5)[:20]
+    assert {one.kind for one in mixed} == {ClipKind.DROP, ClipKind.NOTHING}
