@@ -125,9 +125,11 @@ class Renderer:
         set_constants(scene.spec, threads)
 
     def prepare(self, settings: Settings) -> None:
-        """Set Cycles for a pass."""
-        if settings == self.settings:
-            return
+        """Set Cycles for a pass, and have it begin from nothing.
+
+        Also between passes of equal settings: once something was hidden, kept data made Cycles draw other samples
+        in about every second process (seen in Blender 4.5).
+        """
         blender = bpy.context.scene
         render, cycles = blender.render, blender.cycles
         render.use_persistent_data = False
