@@ -21,11 +21,11 @@ import numpy as np
 from datagen.codec import read_record, write_json, write_npz
 from datagen.entry import serve
 from datagen.errors import SceneRejected
+from datagen.physics.bodies import WorldRun
 from datagen.physics.handover import Handover, take_clip
 from datagen.physics.records import PhysicsCertificate, Verdict
 from datagen.physics.simulate import Outcome, simulate_without
 from datagen.physics.verdict import box_corners, certify
-from datagen.physics.world import WorldRun
 from datagen.sequence import read_sequence
 from datagen.spec import SceneSpec, World
 from datagen.trajectory import Trajectory, write_trajectories

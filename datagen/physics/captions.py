@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from datagen.physics.bodies import FLOOR, WorldRun
 from datagen.physics.support import tilt_deg
-from datagen.physics.world import FLOOR, WorldRun
 from datagen.seeding import generator_for
 from datagen.spec import category_of
 from datagen.trajectory import apply_pose

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from datagen.physics.bodies import WorldRun
 from datagen.physics.records import Check
-from datagen.physics.world import WorldRun
 from datagen.spec import PhysicsSettings
 from datagen.trajectory import Trajectory, apply_pose, rotation_angle
 

@@ -12,9 +12,10 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.transform import Rotation
 
+from datagen.physics.bodies import Body
 from datagen.physics.distance import distances_to_mesh
 from datagen.physics.materials import Material
-from datagen.physics.world import Body, run_world
+from datagen.physics.world import run_world
 from datagen.spec import PhysicsSettings
 from datagen.trajectory import apply_pose, inverse_pose, rotation_angle
 

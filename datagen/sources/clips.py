@@ -18,7 +18,7 @@ from datagen.trajectory import apply_pose, velocities
 
 STEP_S = 0.1  # between candidate starts
 LIFTED_M = 0.03  # gap below an object that no hovering rest pose explains
-MOVED_M = 0.10  # a resting object that gets this far within the clip is visibly missed
+MOVED_M = 0.05  # a resting object that gets this far within the clip is missed (PhysicsSettings.min_effect_mm)
 MOVING_M_S = 0.08
 GRAVITY = 9.81
 

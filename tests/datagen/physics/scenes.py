@@ -6,9 +6,9 @@ import numpy as np
 import trimesh
 
 from datagen.looks import draw_camera, draw_light, draw_surface
+from datagen.physics.bodies import Body
 from datagen.physics.decompose import ConvexParts, parts_from_hulls
 from datagen.physics.materials import material_of
-from datagen.physics.world import Body
 from datagen.sequence import FORMAT_VERSION, BodyTrack, ObjectTrack, Sequence, SequenceInfo
 from datagen.spec import Clip, GeometryRef, ObjectSpec, PersonSpec, SceneSpec
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from datagen.physics.bodies import FLOOR
 from datagen.physics.captions import Happening, caption
-from datagen.physics.world import FLOOR
 
 FALL = Happening(
     name="mug",

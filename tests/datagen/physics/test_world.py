@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import trimesh
 
+from datagen.physics.bodies import FLOOR, Body, WorldRun
 from datagen.physics.decompose import parts_from_hulls
 from datagen.physics.materials import floor_material
-from datagen.physics.world import FLOOR, Body, WorldRun, run_world
+from datagen.physics.world import run_world
 from tests.datagen.physics.scenes import box_body, pose
 
 FLOOR_MATERIAL = floor_material("wood")
