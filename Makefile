@@ -37,7 +37,7 @@ endif
 	$(DATAGEN) run humoto --data $(or $(HUMOTO_DIR),$(DEMO)) --out $(OUT) --config $(PRESET) --seed $(SEED) --limit $(N) $(ARGS)
 
 test: $(READY)  ## the whole suite
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: $(READY)  ## lint, types, import contracts
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from blender_scripts.demo_take import Take
 from datagen.codec import read_record
 from datagen.entry import serve
 from datagen.errors import DataError, did_you_mean
-from datagen.spec import DemoJob
+from datagen.jobs import DemoJob
 
 __all__ = ["main"]
 

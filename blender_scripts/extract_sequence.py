@@ -18,9 +18,9 @@ from blender_scripts.import_sequence import ImportedSequence, open_sequence
 from datagen.codec import read_record
 from datagen.entry import serve
 from datagen.errors import DataError
+from datagen.jobs import ExtractJob
 from datagen.seeding import generator_for
 from datagen.sequence import FORMAT_VERSION, BodyTrack, ObjectTrack, Sequence, SequenceInfo, fill_sequence
-from datagen.spec import ExtractJob
 
 RIG_PREFIX = re.compile(r"^mixamorig\d*:")
 FINGER = re.compile(r"^(Left|Right)Hand(Thumb|Index|Middle|Ring|Pinky)\d?.*$")

@@ -17,8 +17,9 @@ from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
 from blender_scripts.passes import Kind, Pass, Renderer, keep_channel, standard_passes
 from datagen.codec import read_record, write_json
 from datagen.errors import SceneFailed
+from datagen.jobs import RenderJob
 from datagen.layers import MANIFEST, Layer, RenderManifest, standard_layers
-from datagen.spec import RenderJob, SceneSpec, Staging
+from datagen.spec import SceneSpec, Staging
 from datagen.trajectory import read_trajectories
 
 SCRATCH = "scratch.exr"
@@ -89,9 +90,7 @@ def draw(renderer: Renderer, one: Pass, state: SceneState, target: Path, out: Pa
         picture.unlink()
 
 
-def manifest(
-    spec: SceneSpec, layers: tuple[Layer, ...], watch: Stopwatch, engine_cpu_seconds: float
-) -> RenderManifest:
+def manifest(spec: SceneSpec, layers: tuple[Layer, ...], watch: Stopwatch, engine_cpu_seconds: float) -> RenderManifest:
     """What was made, with what, and what it cost."""
     return RenderManifest(
         key=spec.key,

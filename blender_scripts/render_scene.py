@@ -12,7 +12,7 @@ from pathlib import Path
 
 from datagen.codec import read_record
 from datagen.entry import serve
-from datagen.spec import RenderJob
+from datagen.jobs import RenderJob
 
 
 @contextmanager

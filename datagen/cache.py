@@ -9,8 +9,8 @@ import platformdirs
 from filelock import FileLock
 
 from datagen.codec import sha256_file
+from datagen.jobs import ExtractJob
 from datagen.sequence import FORMAT_VERSION
-from datagen.spec import ExtractJob
 from datagen.worker import run_engine
 
 CACHE_VARIABLE = "VOIDGEN_CACHE"

@@ -27,10 +27,14 @@ EXIT_INTERRUPTED = 130
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="Where scenes come from: humoto.")]
-DataOption = Annotated[Path, typer.Option("--data", help="Folder of sequences, folder of FBX or GLB files, or one file.")]
+DataOption = Annotated[
+    Path, typer.Option("--data", help="Folder of sequences, folder of FBX or GLB files, or one file.")
+]
 OutOption = Annotated[Path, typer.Option("--out", help="The run folder to make or to go on with.")]
 ConfigOption = Annotated[str, typer.Option("--config", help="preview, standard, void, or the path of a TOML file.")]
-SetOption = Annotated[list[str], typer.Option("--set", help="One setting, e.g. --set render.samples=16. May be repeated.")]
+SetOption = Annotated[
+    list[str], typer.Option("--set", help="One setting, e.g. --set render.samples=16. May be repeated.")
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Draws everything that is drawn.")]
 LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Plan at most this many scenes.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Scenes at a time; default: one a core.")]
@@ -192,7 +196,14 @@ def show(
 
 
 def _plan(
-    source: str, data: Path, out: Path, preset: str, overrides: list[str], seed: int | None, limit: int | None, workers: int
+    source: str,
+    data: Path,
+    out: Path,
+    preset: str,
+    overrides: list[str],
+    seed: int | None,
+    limit: int | None,
+    workers: int,
 ) -> None:
     from datagen.config import resolve_config
     from datagen.planning import plan_humoto

@@ -1,8 +1,8 @@
 """Many tasks on one machine or many: Ray, or plain processes. The only file that imports ray.
 
-A task is a function of one small record that starts engines as processes of their own and returns a small record; frames
-and arrays never pass through here. At most a window of tasks is submitted at a time, so that a run of a million scenes does
-not sit in a scheduler, and that Ctrl-C leaves none waiting.
+A task is a function of one small record that starts engines as processes of their own and returns a small record;
+frames and arrays never pass through here. At most a window of tasks is submitted at a time, so that a run of a million
+scenes does not sit in a scheduler, and that Ctrl-C leaves none waiting.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Interrupt:
 
 @contextmanager
 def interruptible() -> Iterator[Interrupt]:
-    """Handle SIGINT and SIGTERM as `Interrupt` says while the block runs (in the main thread; elsewhere nothing changes)."""
+    """Handle SIGINT and SIGTERM as `Interrupt` says while the block runs; outside the main thread nothing changes."""
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
         yield interrupt
@@ -61,7 +61,7 @@ def map_tasks(
 ) -> Iterator[Result]:
     """Results of `function` over `items` as they finish, in any order.
 
-    backend: "off" (processes of this machine), "local" (a Ray of its own), "auto" or an address (a running Ray cluster).
+    backend: "off" (processes of this machine), "local" (a Ray of its own), "auto" or an address (a running cluster).
     A task's exception is raised here and ends the run. Raises `ConfigError` when Ray is missing or cannot be reached.
     """
     if backend == "off":

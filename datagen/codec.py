@@ -1,11 +1,10 @@
-"""Records on disk: strict JSON for dataclasses, reproducible .npz for arrays, hashes, and writes that are whole or absent."""
+"""Records on disk: strict JSON for dataclasses, reproducible .npz for arrays, hashes; writes are whole or absent."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 import typing
 import zipfile
@@ -142,7 +141,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_tree(partial)
         yield partial
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         remove_tree(partial)
         raise reraise_storage_error(error, path) from error

@@ -129,7 +129,9 @@ def check_limits(config: Config) -> Config:
             raise ConfigError(f"'{key}': expected {low:g} to {high:g}, found {values[key]}")
     for key in ("render.width", "render.height"):
         if values[key] % 2:
-            raise ConfigError(f"'{key}': expected an even number (H.264 stores colour by 2x2 pixels), found {values[key]}")
+            raise ConfigError(
+                f"'{key}': expected an even number (H.264 stores colour by 2x2 pixels), found {values[key]}"
+            )
     return config
 
 
@@ -191,9 +193,7 @@ def _check_type(value: Any, default: Any, name: str, where: str) -> None:
         if value not in known:
             raise ConfigError(f"{where}: '{name}': unknown value {value!r}{did_you_mean(str(value), known)}")
     elif type(value) is not type(default) or (isinstance(value, float) and not math.isfinite(value)):
-        raise ConfigError(
-            f"{where}: '{name}': expected {_type_name(default)} (default {default!r}), found {value!r}"
-        )
+        raise ConfigError(f"{where}: '{name}': expected {_type_name(default)} (default {default!r}), found {value!r}")
 
 
 def _type_name(value: Any) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from datagen.codec import remove_tree
 from datagen.errors import DataError
-from datagen.spec import DemoJob
+from datagen.jobs import DemoJob
 from datagen.worker import run_engine
 
 TIMEOUT_S = 900.0

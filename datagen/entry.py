@@ -25,7 +25,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def serve(main: Callable[[Path, Path], None]) -> None:
-    """Run `main(job, out)` on the two paths of the command line; voidgen's errors become `error.json` and exit code 3."""
+    """Run `main(job, out)` on the command line's two paths; voidgen's errors become `error.json` and exit code 3."""
     if len(sys.argv) != 3:
         sys.exit(f"usage: python -m {getattr(sys.modules['__main__'].__spec__, 'name', 'MODULE')} JOB.json OUT")
     die_with_parent()

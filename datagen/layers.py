@@ -65,7 +65,9 @@ def standard_layers(width: int, height: int, light_scale: int) -> tuple[Layer, .
     return (
         full("rgb_factual", ".png", "F, denoised, sRGB"),
         full("rgb_counterfactual", ".png", "C, denoised, sRGB"),
-        full("removed_coverage", ".exr", "share of the pixel's filter footprint that shows a removed object in F, 0..1"),
+        full(
+            "removed_coverage", ".exr", "share of the pixel's filter footprint that shows a removed object in F, 0..1"
+        ),
         full("ids_hidden", ".exr", "object id at the pixel centre in H"),
         full("ids_counterfactual", ".exr", "object id at the pixel centre in C"),
         light("key_factual", "F"),

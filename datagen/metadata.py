@@ -95,14 +95,14 @@ LICENCES: Mapping[str, Licence] = {
         "in products, and the data set itself may not be passed on",
     ),
     "demo": Licence(name="CC0-1.0", note="voidgen's demo data: no rights reserved"),
-    "kubric": Licence(name="CC-BY-4.0", note="Google Scanned Objects; trade marks on packaging are not covered"),
+    "gso": Licence(name="CC-BY-4.0", note="Google Scanned Objects; trade marks on packaging are not covered"),
 }
 UNKNOWN_LICENCE = Licence(name="unknown", note="the source does not say; ask its authors before using the sample")
 
 
-def licence_of(spec: SceneSpec, provenance: Mapping[str, Any]) -> Licence:
-    """Terms of a sample: those of `provenance["data_set"]` ("humoto", "demo", "kubric"), else of the spec's source."""
-    return LICENCES.get(str(provenance.get("data_set", spec.source)), UNKNOWN_LICENCE)
+def licence_of(spec: SceneSpec) -> Licence:
+    """Terms of a sample: those of its data set."""
+    return LICENCES.get(spec.data_set, UNKNOWN_LICENCE)
 
 
 def removed_things(spec: SceneSpec) -> tuple[RemovedThing, ...]:

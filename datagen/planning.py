@@ -31,9 +31,7 @@ class Extraction:
     problem: str = ""  # why there is none, in one line
 
 
-def plan_humoto(
-    data: Path, out: Path, config: Config, *, limit: int | None, workers: int, console: Console
-) -> int:
+def plan_humoto(data: Path, out: Path, config: Config, *, limit: int | None, workers: int, console: Console) -> int:
     """Write the specs of a run; how many there are in all.
 
     The best clip of each sequence comes first, then the second best of each: a larger `limit` adds scenes and changes

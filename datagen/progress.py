@@ -32,7 +32,9 @@ def follow(outcomes: Iterable[SceneOutcome], total: int, title: str, console: Co
         for outcome in outcomes:
             states[outcome.state] += 1
             made = states.total()
-            console.print(f"{title} {made}/{total} {outcome.key}: {_describe(outcome)}", highlight=False, soft_wrap=True)
+            console.print(
+                f"{title} {made}/{total} {outcome.key}: {_describe(outcome)}", highlight=False, soft_wrap=True
+            )
             bar.update(task, advance=1, rate=f"{60 * made / (time.monotonic() - start):.1f}/min")
     return states
 

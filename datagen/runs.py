@@ -1,11 +1,11 @@
 """The run folder: what was asked for, what is done, what failed. The folder is the checkpoint.
 
-    RUN/
-      run.json                 RunInfo: configuration and its sha256, source, input, versions
-      specs/<key>.json         SceneSpec
-      physics/<key>/  renders/<key>/  samples/<key>/    one stage each; a folder that exists is done
-      shards/
-      failures.jsonl  rejected.jsonl  events.jsonl
+RUN/
+  run.json                 RunInfo: configuration and its sha256, source, input, versions
+  specs/<key>.json         SceneSpec
+  physics/<key>/  renders/<key>/  samples/<key>/    one stage each; a folder that exists is done
+  shards/
+  failures.jsonl  rejected.jsonl  events.jsonl
 """
 
 from __future__ import annotations
@@ -196,5 +196,3 @@ def drop_rows(path: Path, keys: Iterable[str]) -> None:
 
 def _is_partial(path: Path) -> bool:
     return path.name.endswith(PARTIAL_SUFFIX)
-
-

@@ -277,7 +277,7 @@ def _metadata(
         labels=certificate.labels,
         affected=certificate.affected,
         divergence_frame=certificate.divergence_frame,
-        licence=licence_of(spec, provenance),
+        licence=licence_of(spec),
         certificate=dataclasses.replace(certificate, seconds={}),
         spec_sha256=sha256_record(spec),
         spec=spec,

@@ -5,8 +5,8 @@
     sequence.json   the record below
     objects.npz     for object i: vertices_i float64 [V, 3] (object frame, metres), faces_i int32 [F, 3],
                     poses_i float64 [num_frames, 7]
-    people.npz      for person i: origin_i float32 [num_frames, 3], offsets_i float16 [num_frames, P, 3] (metres from the
-                    origin, so that half precision is finer than 1 mm), part_i uint8 [P], part_names_i
+    people.npz      for person i: origin_i float32 [num_frames, 3], offsets_i float16 [num_frames, P, 3] (metres from
+                    the origin, so that half precision is finer than 1 mm), part_i uint8 [P], part_names_i
 """
 
 from __future__ import annotations

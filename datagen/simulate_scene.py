@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import numpy as np
 from datagen.codec import read_record, write_json, write_npz
 from datagen.entry import serve
 from datagen.errors import SceneRejected
+from datagen.jobs import SimulateJob
 from datagen.physics.bodies import WorldRun
 from datagen.physics.handover import Handover, take_clip
 from datagen.physics.records import PhysicsCertificate, Verdict
@@ -29,15 +29,6 @@ from datagen.physics.verdict import box_corners, certify
 from datagen.sequence import read_sequence
 from datagen.spec import SceneSpec, World
 from datagen.trajectory import Trajectory, write_trajectories
-
-
-@dataclass(frozen=True, kw_only=True)
-class SimulateJob:
-    """The input of `python -m datagen.simulate_scene`."""
-
-    spec: str  # path of the SceneSpec's JSON
-    sequence: str  # folder that blender_scripts.extract_sequence made
-    cache: str  # folder for convex parts
 
 
 def main(job_path: Path, out: Path) -> None:

@@ -228,32 +228,6 @@ class Staging:
     key_target: tuple[float, float, float]  # point that it faces
 
 
-@dataclass(frozen=True, kw_only=True)
-class RenderJob:
-    """The input of `python -m blender_scripts.render_scene`."""
-
-    spec: str  # path of the SceneSpec's JSON
-    physics: str  # folder with trajectories.npz and staging.json
-    threads: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExtractJob:
-    """The input of `python -m blender_scripts.extract_sequence`."""
-
-    file: str
-    sha256: str
-    body_points: int = 2500
-
-
-@dataclass(frozen=True, kw_only=True)
-class DemoJob:
-    """The input of `python -m blender_scripts.demo_data`."""
-
-    sequences: tuple[str, ...] | None  # None: all
-    seed: int
-
-
 def check_key(key: str) -> str:
     """`key` itself if it can name files and shard members; WebDataset cuts names at the first dot."""
     if not KEY_PATTERN.fullmatch(key):

@@ -1,8 +1,9 @@
 """The stages of a scene, and a run's way through them.
 
-    specs/<key>.json -> simulate -> physics/<key>/ -> render -> renders/<key>/ -> compose -> samples/<key>/ -> pack -> shards/
+    specs/<key>.json -> simulate -> physics/<key>/ -> render -> renders/<key>/ -> compose -> samples/<key>/ -> pack
 
-Each of the three middle stages is one process for one scene; a folder that exists is done, so a run resumes where it stopped.
+Each of the three middle stages is one process for one scene; a folder that exists is done, so a run resumes where it
+stopped.
 """
 
 from __future__ import annotations
@@ -16,12 +17,10 @@ from typing import Any
 from datagen import cluster
 from datagen.cache import extracted_sequence, hull_cache
 from datagen.codec import remove_tree
-from datagen.compose_scene import ComposeJob
 from datagen.errors import DataError, SceneError, SceneRejected
+from datagen.jobs import ComposeJob, RenderJob, SimulateJob
 from datagen.runs import RunFolder, append_row, drop_rows
 from datagen.shards import ShardIndex, write_shards
-from datagen.simulate_scene import SimulateJob
-from datagen.spec import RenderJob
 from datagen.versions import versions
 from datagen.worker import Usage, run_engine
 
@@ -51,7 +50,7 @@ class SceneTask:
 
 @dataclass(frozen=True, kw_only=True)
 class SceneOutcome:
-    """How far a scene came: rows for events.jsonl, and the row for failures.jsonl or rejected.jsonl if it ended early."""
+    """How far a scene came: rows for events.jsonl, and one for failures.jsonl or rejected.jsonl if it ended early."""
 
     key: str
     events: tuple[dict[str, Any], ...]
@@ -93,16 +92,14 @@ def compose(run: RunFolder, key: str, threads: int) -> Usage:
         policy=info.config.masks.policy,
     )
     out = run.folder("compose", key)
-    return run_engine(
-        "datagen.compose_scene", job, out, timeout_s=COMPOSE_TIMEOUT_S, threads=threads, keep_log=False
-    )
+    return run_engine("datagen.compose_scene", job, out, timeout_s=COMPOSE_TIMEOUT_S, threads=threads, keep_log=False)
 
 
 STAGES: dict[str, Callable[[RunFolder, str, int], Usage]] = {"simulate": simulate, "render": render, "compose": compose}
 
 
 def run_scene(task: SceneTask) -> SceneOutcome:
-    """Take one scene through its stages, skipping what is done; expected failures become rows, bugs and full disks raise."""
+    """Take one scene through its stages, skipping what is done; expected failures become rows, a full disk raises."""
     run = RunFolder(root=Path(task.root))
     events: list[dict[str, Any]] = []
     for name in task.stages:
@@ -116,7 +113,13 @@ def run_scene(task: SceneTask) -> SceneOutcome:
             return SceneOutcome(key=task.key, events=tuple(events), rejection=row)
         except (SceneError, DataError) as error:
             details = dict(error.details) if isinstance(error, SceneError) else {}
-            row = {"key": task.key, "stage": name, "type": type(error).__name__, "message": str(error), "details": details}
+            row = {
+                "key": task.key,
+                "stage": name,
+                "type": type(error).__name__,
+                "message": str(error),
+                "details": details,
+            }
             return SceneOutcome(key=task.key, events=tuple(events), failure=row)
         events.append(_event(task.key, name, started, usage))
     if "compose" in task.stages and not task.keep_renders:

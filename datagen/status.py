@@ -125,9 +125,8 @@ def print_status(status: RunStatus, console: Console) -> None:
     console.print(table)
     rate = f", {status.samples_per_hour:g} an hour" if status.samples_per_hour else ""
     eta = f", about {status.remaining_s / 60:.0f} min to go" if status.remaining and status.remaining_s else ""
-    console.print(
-        f"{status.remaining} to do, {status.rejected} rejected, {status.failed} failed, {status.packed} packed{rate}{eta}"
-    )
+    counts = f"{status.remaining} to do, {status.rejected} rejected, {status.failed} failed, {status.packed} packed"
+    console.print(counts + rate + eta)
     for title, reasons in (("failed", status.failures), ("rejected", status.rejections)):
         for reason, count in reasons.items():
             console.print(f"  {title} {count}x {reason}", highlight=False, soft_wrap=True)

@@ -85,7 +85,7 @@ def interpolate(poses: np.ndarray, fps: float, times_s: np.ndarray) -> np.ndarra
         result[:, index, :3] = position[low] * (1 - share) + position[low + 1] * share
         rotation = Rotation.from_quat(flat[:, index, 3:], scalar_first=True)
         result[:, index, 3:] = Slerp(knots, rotation)(at).as_quat(scalar_first=True)
-    return _continuous(result).reshape(len(times), *poses.shape[1:])
+    return continuous_signs(result).reshape(len(times), *poses.shape[1:])
 
 
 def velocities(poses: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
@@ -137,13 +137,17 @@ def rotation_angle(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return 2 * np.arccos(np.clip(dot, 0.0, 1.0))
 
 
-def _continuous(poses: np.ndarray) -> np.ndarray:
-    """The same rotations with quaternion signs that do not jump from frame to frame; poses [num_frames, n, 7]."""
-    result = poses.copy()
-    for frame in range(1, len(result)):
-        flip = np.sum(result[frame, :, 3:] * result[frame - 1, :, 3:], axis=-1) < 0
-        result[frame, flip, 3:] *= -1
-    return result
+def continuous_signs(poses: np.ndarray) -> np.ndarray:
+    """The same rotations [num_frames, n, 7] with w >= 0 in frame 0 and signs that do not jump from frame to frame.
+
+    Equal rotations at the start of two trajectories then have equal numbers.
+    """
+    if not len(poses):
+        return poses
+    first = np.where(poses[:1, :, 3] < 0, -1.0, 1.0)
+    jumps = np.where(np.sum(poses[1:, :, 3:] * poses[:-1, :, 3:], axis=-1) < 0, -1.0, 1.0)
+    signs = np.cumprod(np.concatenate([first, jumps]), axis=0)
+    return np.concatenate([poses[..., :3], poses[..., 3:] * signs[..., None]], axis=-1)
 
 
 def write_trajectories(path: Path, worlds: Mapping[World, Trajectory]) -> None:

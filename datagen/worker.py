@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,7 @@ class Usage:
     peak_rss_bytes: int
 
 
-def run_engine(
-    module: str, job: Any, out: Path, *, timeout_s: float, threads: int = 1, keep_log: bool = True
-) -> Usage:
+def run_engine(module: str, job: Any, out: Path, *, timeout_s: float, threads: int = 1, keep_log: bool = True) -> Usage:
     """Run `python -m MODULE JOB.json OUT.partial` to its end and rename OUT.partial to OUT.
 
     Raises `EngineFailed` for a crash or an overrun (details: exit code, log tail), `SceneRejected`, `SceneFailed` or
@@ -67,7 +66,7 @@ def run_engine(
         if out.exists():  # another process made the same meanwhile: equal specs give equal bytes, either will do
             remove_tree(partial)
         else:
-            os.replace(partial, out)
+            partial.replace(out)
         return usage
     except OSError as error:
         raise reraise_storage_error(error, out) from error
@@ -126,10 +125,8 @@ def _wait(pid: int, deadline: float) -> tuple[int | None, resource.struct_rusage
 
 
 def _kill_group(group: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _environment(threads: int, folder: Path) -> Mapping[str, str]:

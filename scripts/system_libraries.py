@@ -1,4 +1,4 @@
-"""See whether Blender can be loaded; as root on Debian or Ubuntu install the system libraries that it lacks, else say how."""
+"""See whether Blender can be loaded; as root on Debian or Ubuntu install the libraries that it lacks, else say how."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 
-PACKAGES = "libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libxext6 libsm6 libice6 libgl1".split()
+PACKAGES = [
+    f"lib{name}" for name in ("x11-6", "xrender1", "xfixes3", "xi6", "xkbcommon0", "xext6", "sm6", "ice6", "gl1")
+]
 
 
 def blender_error() -> str:

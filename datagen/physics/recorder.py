@@ -9,7 +9,7 @@ from pybullet_utils.bullet_client import BulletClient
 from scipy.spatial.transform import Rotation
 
 from datagen.physics.bodies import FLOOR, Body, WorldRun
-from datagen.trajectory import compose_poses, inverse_pose
+from datagen.trajectory import compose_poses, continuous_signs, inverse_pose
 
 MOTION_COLUMNS = 13  # position, quaternion (x, y, z, w), linear and angular velocity of a body's centre of mass
 REST_S = 0.4  # all that has moved slower than REST_M_S and REST_RAD_S for this long lies still for good
@@ -136,7 +136,7 @@ class Recorder:
             names=tuple(body.name for body in self.bodies),
             dynamic=tuple(body.name for body in self.dynamic),
             substep_s=self.substep_s,
-            poses=_continuous_signs(poses.reshape(*shape, 7)),
+            poses=continuous_signs(poses.reshape(*shape, 7)),
             linear_velocity=linear.reshape(*shape, 3),
             angular_velocity=angular.reshape(*shape, 3),
             pairs=pairs,
@@ -149,12 +149,3 @@ class Recorder:
             airborne=np.array(self.flying, dtype=bool).reshape(len(self.substeps), len(self.dynamic)),
             energy=self._energy(motion) if self.substeps else np.zeros(0),
         )
-
-
-def _continuous_signs(poses: np.ndarray) -> np.ndarray:
-    """The same rotations [num_frames, N, 7] with quaternion signs that do not jump."""
-    if len(poses) < 2:
-        return poses
-    flips = np.sum(poses[1:, :, 3:] * poses[:-1, :, 3:], axis=-1) < 0
-    signs = np.concatenate([np.ones((1, poses.shape[1])), np.cumprod(np.where(flips, -1.0, 1.0), axis=0)])
-    return np.concatenate([poses[..., :3], poses[..., 3:] * signs[..., None]], axis=-1)

@@ -17,7 +17,8 @@ from datagen.physics.bodies import Body, WorldRun
 from datagen.physics.decompose import convex_parts
 from datagen.physics.handover import Handover
 from datagen.physics.materials import Material, floor_material, mass_kg, material_of
-from datagen.physics.support import Contact, Settling, body_contact, settle, stands_on_floor
+from datagen.physics.settle import Settling, settle
+from datagen.physics.support import Contact, body_contact, stands_on_floor
 from datagen.physics.world import run_world
 from datagen.spec import SceneSpec
 from datagen.trajectory import Trajectory, apply_pose

@@ -1,29 +1,20 @@
-"""What held what: contact of a body with objects, and what happens to an object that is set free.
-
-Contact alone proves nothing (a hand lies on a table, a chair carries a person); an object counts as held or supported
-when a body touches it AND it moves once the body is gone.
-"""
+"""What holds what: distance from bodies to objects, and what stands by itself. Only geometry; settle.py has physics."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.transform import Rotation
 
-from datagen.physics.bodies import Body
 from datagen.physics.distance import distances_to_mesh
-from datagen.physics.materials import Material
-from datagen.physics.world import run_world
-from datagen.spec import PhysicsSettings
-from datagen.trajectory import apply_pose, inverse_pose, rotation_angle
+from datagen.trajectory import apply_pose, inverse_pose
 
 REACH_M = 0.05  # body points farther away than this are not measured
 CLOSE_M = 0.006
 FLOOR_CONTACT_M = 0.012  # furniture hovers or sinks by up to 8 mm in motion capture
 STANDING_MARGIN_M = 0.01  # how far inside its feet the centre of a standing object lies
-SETTLE_FRAMES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +42,6 @@ class Contact:
     def distance_mm(self) -> float | None:
         """None beyond REACH_M."""
         return self.distance_m * 1000 if np.isfinite(self.distance_m) else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settling:
-    """How far an object gets within a moment after it is set free."""
-
-    moved_mm: float
-    turned_deg: float
-
-    def beyond(self, settings: PhysicsSettings) -> bool:
-        """Whether it moved more than a badly captured resting pose explains."""
-        return self.moved_mm > settings.settle_mm or self.turned_deg > settings.settle_deg
 
 
 def body_contact(
@@ -123,27 +102,3 @@ def tilt_deg(pose: np.ndarray, upright: np.ndarray) -> float:
     """Angle between an object's upright axis [3] and the vertical, for a pose [7]."""
     up = Rotation.from_quat(pose[3:], scalar_first=True).apply(upright)
     return float(np.degrees(np.arccos(np.clip(up[2], -1.0, 1.0))))
-
-
-def settle(freed: Body, others: tuple[Body, ...], floor: Material, settings: PhysicsSettings) -> Settling:
-    """Set one dynamic body free among others that stay where they are."""
-    fps = (SETTLE_FRAMES - 1) / settings.settle_s
-    fixed = tuple(replace(body, parts=None) for body in others)
-    run = run_world(
-        (freed, *fixed),
-        floor,
-        num_frames=SETTLE_FRAMES,
-        fps=fps,
-        substep_hz=settings.substep_hz,
-        gravity_m_s2=settings.gravity_m_s2,
-    )
-    return displacement(run.poses[:, 0], freed.vertices)
-
-
-def displacement(poses: np.ndarray, vertices: np.ndarray) -> Settling:
-    """Greatest move of an object's middle and greatest turn, from the first of its poses [num_frames, 7]."""
-    middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
-    path = np.stack([apply_pose(pose, middle[None])[0] for pose in poses])
-    moved = np.linalg.norm(path - path[0], axis=1).max()
-    turned = rotation_angle(poses, np.broadcast_to(poses[0], poses.shape)).max()
-    return Settling(moved_mm=float(moved) * 1000, turned_deg=float(np.degrees(turned)))

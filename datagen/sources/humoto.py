@@ -40,6 +40,7 @@ class SequenceFile:
     name: str
     file: Path
     description: str
+    data_set: str = "humoto"  # or what the sequence's own yaml says, e.g. "demo"
     problem: str = ""  # why no scene can be made of it, in one line
 
 
@@ -80,8 +81,14 @@ def _files_in(folder: Path) -> list[Path]:
 
 def _describe(file: Path, scripts: Mapping[str, str]) -> SequenceFile:
     name = file.stem
-    description = _yaml_script(file.with_suffix(".yaml")) or scripts.get(name) or name.replace("_", " ")
-    return SequenceFile(name=name, file=file, description=description, problem=_name_problem(name))
+    own = _yaml_entries(file.with_suffix(".yaml"))
+    return SequenceFile(
+        name=name,
+        file=file,
+        description=_script_of(own) or scripts.get(name) or name.replace("_", " "),
+        data_set=str(own.get("data_set", "humoto")),
+        problem=_name_problem(name),
+    )
 
 
 def _name_problem(name: str) -> str:
@@ -111,17 +118,17 @@ def _animation_scripts(folder: Path) -> dict[str, str]:
     return {Path(str(item["fileName"])).stem: _script_of(item) for item in named}
 
 
-def _yaml_script(path: Path) -> str:
-    """Description from a sequence's own yaml; "" without one."""
+def _yaml_entries(path: Path) -> Mapping[str, Any]:
+    """What a sequence's own yaml says; empty without one."""
     if not path.is_file():
-        return ""
+        return {}
     import yaml
 
     try:
         content = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not YAML ({str(error).splitlines()[0]}); mend it or remove it") from None
-    return _script_of(content) if isinstance(content, dict) else ""
+    return content if isinstance(content, dict) else {}
 
 
 def _script_of(entry: Mapping[str, Any]) -> str:
@@ -223,6 +230,7 @@ def _scene(
     return SceneSpec(
         key=key,
         source="humoto",
+        data_set=file.data_set,
         seed=scene_seed,
         sequence=file.name,
         description=file.description,

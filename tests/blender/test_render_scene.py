@@ -14,16 +14,15 @@ import pytest
 
 from datagen.camera import lens_of, project
 from datagen.codec import sha256_file, write_json
+from datagen.jobs import ExtractJob, RenderJob
 from datagen.layers import read_manifest, standard_layers
 from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.sequence import Sequence, read_sequence
 from datagen.spec import (
     Clip,
-    ExtractJob,
     GeometryRef,
     ObjectSpec,
     PersonSpec,
-    RenderJob,
     RenderSettings,
     SceneSpec,
     Staging,

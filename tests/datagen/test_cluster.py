@@ -89,7 +89,8 @@ def test_ctrl_c_is_a_clean_exit(tmp_path: Path) -> None:
         "import time\n"
         "from datagen.cluster import interruptible, map_tasks\n"
         "with interruptible() as interrupt:\n"
-        "    for one in map_tasks(lambda n: time.sleep(0.3) or n, range(99), backend='off', workers=2, interrupt=interrupt):\n"
+        "    work = lambda n: time.sleep(0.3) or n\n"
+        "    for one in map_tasks(work, range(99), backend='off', workers=2, interrupt=interrupt):\n"
         "        print(one, flush=True)\n"
         "print('stopped', flush=True)\n"
     )

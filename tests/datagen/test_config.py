@@ -25,7 +25,9 @@ def test_defaults_are_the_standard_preset() -> None:
 
 
 def test_the_last_word_wins() -> None:
-    config = resolve_config("preview", ["render.samples=16", "render.samples=3", "clips.fps=24", "masks.policy=effects"], 7)
+    config = resolve_config(
+        "preview", ["render.samples=16", "render.samples=3", "clips.fps=24", "masks.policy=effects"], 7
+    )
     assert (config.render.samples, config.clips.fps, config.masks.policy, config.seed) == (3, 24.0, "effects", 7)
 
 
@@ -65,7 +67,7 @@ def test_bad_presets(tmp_path: Path) -> None:
         resolve_config(str(broken))
     unknown = tmp_path / "unknown.toml"
     unknown.write_text("[render]\nspp = 3\n")
-    with pytest.raises(ConfigError, match="unknown key 'render.spp'"):
+    with pytest.raises(ConfigError, match=r"unknown key 'render\.spp'"):
         resolve_config(str(unknown))
 
 

@@ -13,9 +13,9 @@ import pytest
 from synthetic import CAMERA, SceneFolders, draw_frame, make_scene, make_worlds, rectangle
 
 from datagen.codec import read_npz, read_record, sha256_file, write_json
-from datagen.compose_scene import ComposeJob
 from datagen.errors import DataError
 from datagen.figures import keep_difference
+from datagen.jobs import ComposeJob
 from datagen.metadata import SampleMetadata
 from datagen.physics.records import PhysicsCertificate
 from datagen.quadmask import Label, Policy
@@ -89,7 +89,7 @@ def test_metadata_says_what_it_is(scene: SceneFolders, sample: Path) -> None:
     assert metadata.key == scene.spec.key and metadata.spec == scene.spec
     assert metadata.caption == "A box falls to the floor beside a stand."
     assert [(one.name, one.kind, one.category) for one in metadata.removed] == [("stick", "object", "stick")]
-    assert metadata.licence.name == "CC0-1.0" and metadata.provenance == {"data_set": "demo", "run": 1}
+    assert metadata.licence.name == "Adobe Research License" and metadata.provenance == {"data_set": "demo", "run": 1}
     assert metadata.certificate.seconds == {} and metadata.certificate.bodies[0].mass_kg == 1.5
     assert sum(metadata.mask.share.values()) == pytest.approx(1) and metadata.mask.num_frames["REMOVE"] == 6
     assert metadata.effect.visible and len(metadata.effect.share_per_frame) == 6

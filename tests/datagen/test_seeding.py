@@ -15,7 +15,14 @@ def test_seeds_do_not_depend_on_the_process() -> None:
 
 
 def test_every_part_of_the_path_counts() -> None:
-    seeds = {seed_for("a", 1), seed_for("a", "1"), seed_for("a"), seed_for(1, "a"), seed_for("a", 1, ""), seed_for("a", "1", "")}
+    seeds = {
+        seed_for("a", 1),
+        seed_for("a", "1"),
+        seed_for("a"),
+        seed_for(1, "a"),
+        seed_for("a", 1, ""),
+        seed_for("a", "1", ""),
+    }
     assert len(seeds) == 6
 
 

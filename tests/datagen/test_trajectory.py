@@ -65,7 +65,10 @@ def test_velocities_of_a_uniform_motion() -> None:
 
 def test_pose_algebra() -> None:
     rng = np.random.default_rng(1)
-    a, b = (np.concatenate([rng.normal(size=3), Rotation.random(random_state=seed).as_quat(scalar_first=True)]) for seed in (1, 2))
+    a, b = (
+        np.concatenate([rng.normal(size=3), Rotation.random(random_state=seed).as_quat(scalar_first=True)])
+        for seed in (1, 2)
+    )
     points = rng.normal(size=(5, 3))
     assert np.allclose(apply_pose(inverse_pose(a), apply_pose(a, points)), points)
     assert np.allclose(apply_pose(compose_poses(a, b), points), apply_pose(a, apply_pose(b, points)))
@@ -86,5 +89,9 @@ def test_files_are_equal_for_equal_trajectories(tmp_path: Path) -> None:
 def test_shapes_are_checked() -> None:
     with pytest.raises(SpecError, match="expected shape"):
         Trajectory(
-            names=("a", "b"), fps=12, poses=np.zeros((3, 1, 7)), linear_velocity=np.zeros((3, 1, 3)), angular_velocity=np.zeros((3, 1, 3))
+            names=("a", "b"),
+            fps=12,
+            poses=np.zeros((3, 1, 7)),
+            linear_velocity=np.zeros((3, 1, 3)),
+            angular_velocity=np.zeros((3, 1, 3)),
         )

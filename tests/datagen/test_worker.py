@@ -90,7 +90,8 @@ def test_a_hanging_process_dies_with_its_children(engine: Path) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PR_SET_PDEATHSIG is Linux's")
 def test_a_killed_parent_takes_the_engine_along(engine: Path) -> None:
-    code = f"from datagen.worker import run_engine; from pathlib import Path; run_engine('engine_hangs', {{}}, Path({str(engine)!r}) / 'out', timeout_s=1000)"
+    call = f"run_engine('engine_hangs', {{}}, Path({str(engine)!r}) / 'out', timeout_s=1000)"
+    code = f"from datagen.worker import run_engine; from pathlib import Path; {call}"
     parent = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 30
     while not (engine / "pid").exists() and time.monotonic() < deadline:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from datagen.spec import DemoJob
+from datagen.jobs import DemoJob
 from datagen.worker import run_engine
 
 SMALL = (

@@ -1,0 +1,52 @@
+"""Inputs of the processes that serve one job each (see entry.py and worker.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderJob:
+    """The input of `python -m blender_scripts.render_scene`."""
+
+    spec: str  # path of the SceneSpec's JSON
+    physics: str  # folder with trajectories.npz and staging.json
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractJob:
+    """The input of `python -m blender_scripts.extract_sequence`."""
+
+    file: str
+    sha256: str
+    body_points: int = 2500
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoJob:
+    """The input of `python -m blender_scripts.demo_data`."""
+
+    sequences: tuple[str, ...] | None  # None: all
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulateJob:
+    """The input of `python -m datagen.simulate_scene`."""
+
+    spec: str  # path of the SceneSpec's JSON
+    sequence: str  # folder that blender_scripts.extract_sequence made
+    cache: str  # folder for convex parts
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposeJob:
+    """The input of `python -m datagen.compose_scene`."""
+
+    spec: str  # path of the SceneSpec's JSON
+    physics: str  # folder of the scene's physics
+    render: str  # folder of the scene's render
+    provenance: dict[str, Any] = field(default_factory=dict)  # goes into the metadata as it is
+    policy: str = "void"
