@@ -1,0 +1,230 @@
+"""Draw a scene until it does what was wanted: settle it, run both worlds, and look at what touched what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from datagen.assets import Asset
+from datagen.collision import Contacts, Reach, reached_from
+from datagen.errors import SceneFailed, SpecError
+from datagen.physics.materials import Material, floor_material
+from datagen.seeding import generator_for
+from datagen.spec import CollisionWish, SceneSpec
+from datagen.trajectory import apply_pose, rotation_angle
+from kubric_jobs.assets import Palette
+from kubric_jobs.drafts import Draft, NoDraftError, Studio
+from kubric_jobs.families import lay_out
+from kubric_jobs.recorder import Pair, WorldRecord
+from kubric_jobs.simulator import run_course, touching_groups
+from kubric_jobs.things import Thing
+
+SETTLE_S = 4.0
+SETTLE_FPS = 20.0
+STANDS_M = 0.03  # farther than this from where it was put, a thing has not stood
+STANDS_DEG = 12.0
+SAME_M = 1e-6  # two worlds agree on an object that nothing has reached
+FAR_M = 1.7  # what travels farther than this leaves the picture
+START_OVERLAP_M = 0.001
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnScene:
+    """A scene that does what was wanted."""
+
+    things: tuple[Thing, ...]  # kept ones first
+    removed: tuple[str, ...]
+    factual: WorldRecord
+    counterfactual: WorldRecord
+    finer: WorldRecord  # the counterfactual with half the time step
+    draws: int
+    refused: dict[str, int]
+    skipped_assets: dict[str, str]
+
+
+class RefusedError(Exception):
+    """A drawn scene does not do what was wanted."""
+
+
+def draw_scene(spec: SceneSpec, assets: tuple[Asset, ...], cache: Path, own: Path) -> DrawnScene:
+    """Draw scenes until one does what the spec's wish says; `own` is a folder for its furniture.
+
+    Raises `SceneFailed` when none of `max_draws` does, with the reasons counted.
+    """
+    wish = _checked(spec)
+    palette = Palette(assets=assets, cache=cache, own=own)
+    refused: Counter[str] = Counter()
+    for draw in range(wish.max_draws):
+        studio = Studio(rng=generator_for(spec.seed, "collision", draw), palette=palette, wish=wish)
+        try:
+            return _attempt(spec, lay_out(studio), draw + 1, refused, palette)
+        except (RefusedError, NoDraftError) as reason:
+            refused[str(reason)] += 1
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in refused.most_common())
+    skipped = f"; {len(palette.skipped)} assets could not be used" if palette.skipped else ""
+    raise SceneFailed(
+        f"{spec.key}: none of {wish.max_draws} drawn '{wish.family}' scenes does what is wanted: {reasons}{skipped}",
+        refused=dict(refused),
+        skipped_assets=palette.skipped,
+    )
+
+
+def _checked(spec: SceneSpec) -> CollisionWish:
+    wish = spec.collision
+    if wish is None:
+        raise SpecError(f"{spec.key}: is no collision scene (its 'collision' is null)")
+    if not 1 <= wish.num_removed < wish.num_objects:
+        raise SpecError(
+            f"{spec.key}: cannot remove {wish.num_removed} of {wish.num_objects} objects; expected at least one to stay"
+        )
+    return wish
+
+
+def _attempt(spec: SceneSpec, draft: Draft, draws: int, refused: Mapping[str, int], palette: Palette) -> DrawnScene:
+    """Simulate a draft; raises `RefusedError` at the first thing that is not as wanted."""
+    floor = floor_material(spec.floor.kind)
+    things, pressing = settled(spec, draft, floor)
+    things = tuple(sorted(things, key=lambda thing: thing.name in draft.removed))
+    resting = [thing.name for thing in things if thing.at_rest and not thing.static]
+    factual = _run(spec, things, floor, resting, pressing)
+    _check_start(things, factual)
+    kept = tuple(thing for thing in things if thing.name not in draft.removed)
+    alone = _unsupported(factual, draft.removed, resting)
+    sleeping = [name for name in resting if name not in alone and name not in draft.removed]
+    counterfactual = _run(spec, kept, floor, sleeping, pressing)
+    _check_effect(spec, things, draft.removed, factual, counterfactual)
+    finer = _run(spec, kept, floor, sleeping, pressing, 2 / counterfactual.substep_s)
+    return DrawnScene(
+        things=things,
+        removed=draft.removed,
+        factual=factual,
+        counterfactual=counterfactual,
+        finer=finer,
+        draws=draws,
+        refused=dict(refused),
+        skipped_assets=dict(palette.skipped),
+    )
+
+
+def _run(
+    spec: SceneSpec,
+    things: tuple[Thing, ...],
+    floor: Material,
+    asleep: list[str],
+    pressing: Mapping[Pair, np.ndarray],
+    substep_hz: float | None = None,
+) -> WorldRecord:
+    return run_course(
+        things,
+        floor,
+        num_frames=spec.clip.num_frames,
+        fps=spec.clip.fps,
+        substep_hz=spec.physics.substep_hz if substep_hz is None else substep_hz,
+        gravity_m_s2=spec.physics.gravity_m_s2,
+        asleep=asleep,
+        pressing=pressing,
+    )
+
+
+def settled(spec: SceneSpec, draft: Draft, floor: Material) -> tuple[tuple[Thing, ...], dict[Pair, np.ndarray]]:
+    """The draft with what rests at rest, and the impulses per video frame with which it presses on what."""
+    still = tuple(thing for thing in draft.things if thing.at_rest)
+    run = run_course(
+        still,
+        floor,
+        num_frames=round(SETTLE_S * SETTLE_FPS),
+        fps=SETTLE_FPS,
+        substep_hz=spec.physics.substep_hz,
+        gravity_m_s2=spec.physics.gravity_m_s2,
+        until_rest=True,
+    )
+    if not run.asleep[-1].all():
+        raise RefusedError("does not come to rest before it begins")
+    for name in draft.upright:
+        if name in run.names and not _stands(run.of(name)):
+            raise RefusedError("falls over by itself")
+    rested = {name: run.of(name)[-1] for name in run.dynamic}
+    per_frame = SETTLE_FPS / spec.clip.fps
+    pressing = {
+        pair: np.array([run.impulse[-1, column], *run.side_impulse[-1, column]]) * per_frame
+        for column, pair in enumerate(run.pairs)
+    }
+    return tuple(thing.at(rested[thing.name]) if thing.name in rested else thing for thing in draft.things), pressing
+
+
+def _stands(poses: np.ndarray) -> bool:
+    moved = float(np.linalg.norm(poses[-1, :3] - poses[0, :3]))
+    turned = float(np.degrees(rotation_angle(poses[0], poses[-1])))
+    return moved < STANDS_M and turned < STANDS_DEG
+
+
+def _check_start(things: tuple[Thing, ...], factual: WorldRecord) -> None:
+    """Nothing overlaps at the start, and nothing that flies touches anything yet."""
+    flying = {thing.name for thing in things if not thing.at_rest}
+    for column, pair in enumerate(factual.pairs):
+        if factual.initial_penetration[column] > START_OVERLAP_M:
+            raise RefusedError("overlaps at the start")
+        if flying & set(pair) and factual.impulse[0, column] > 0:
+            raise RefusedError("touches at the start")
+
+
+def _unsupported(factual: WorldRecord, removed: tuple[str, ...], resting: list[str]) -> set[str]:
+    """What touches a removed object at rest, directly or through others: it must be awake when that is gone."""
+    touching = [pair for column, pair in enumerate(factual.pairs) if factual.impulse[0, column] > 0]
+    groups = touching_groups(resting, touching)
+    return {name for group in groups if group & set(removed) for name in group}
+
+
+def contacts_of(run: WorldRecord) -> Contacts:
+    """Who pushed whom."""
+    return Contacts(pairs=run.pairs, impulse=run.impulse)
+
+
+def _check_effect(
+    spec: SceneSpec,
+    things: tuple[Thing, ...],
+    removed: tuple[str, ...],
+    factual: WorldRecord,
+    counterfactual: WorldRecord,
+) -> None:
+    """The wanted effect, or none; whatever differs was reached by contacts; nothing leaves the picture."""
+    kept = [thing for thing in things if thing.name not in removed and not thing.static]
+    passive = [thing.name for thing in things if thing.static]
+    reached = reached_from(removed, (contacts_of(factual), contacts_of(counterfactual)), passive)
+    difference = {thing.name: corner_gap(thing, factual, counterfactual) for thing in kept}
+    _check_bystanders(difference, reached)
+    effect = max((float(gap.max()) for name, gap in difference.items() if name in reached), default=0.0)
+    assert spec.collision is not None
+    if spec.collision.null_effect:
+        if reached:
+            raise RefusedError("has an effect")
+    elif effect < spec.physics.min_effect_mm / 1000:
+        raise RefusedError("has no effect")
+    for run in (factual, counterfactual):
+        if float(np.linalg.norm(run.poses[..., :2] - run.poses[:1, :, :2], axis=-1).max()) > FAR_M:
+            raise RefusedError("leaves the picture")
+
+
+def _check_bystanders(difference: Mapping[str, np.ndarray], reached: Mapping[str, Reach]) -> None:
+    for name, gap in difference.items():
+        before = gap[: reached[name].frame] if name in reached else gap
+        if before.size and float(before.max()) > SAME_M:
+            raise RefusedError("differs before anything reaches it")
+
+
+def corner_gap(thing: Thing, factual: WorldRecord, counterfactual: WorldRecord) -> np.ndarray:
+    """Greatest distance [m] between a thing's outline in the two worlds, [num_frames]."""
+    outline = thing.outline
+    pairs = zip(factual.of(thing.name), counterfactual.of(thing.name), strict=True)
+    return np.array(
+        [
+            0.0
+            if np.array_equal(one, other)
+            else float(np.abs(apply_pose(one, outline) - apply_pose(other, outline)).max())
+            for one, other in pairs
+        ]
+    )
