@@ -121,8 +121,9 @@ def _ramp(studio: Studio) -> Draft:
     length, width = studio.uniform(0.5, 0.65), studio.uniform(0.26, 0.34)
     name = f"ramp_board_{length * 1000:.0f}_{width * 1000:.0f}_{math.degrees(slope) * 10:.0f}"
     shape = studio.palette.build(name, "wooden_ramp", ramp_parts(length, width, slope))
-    plank = studio.stand(shape, -length / 2, 0.0, scale=1.0, rotation=Rotation.identity(), static=True, role="ramp")
-    roller = _roll(studio, plank, length, slope)
+    middle = float(shape.solid.low[0] + shape.solid.high[0]) / 2  # its centre of mass is nearer to the high end
+    studio.stand(shape, -length / 2 - middle, 0.0, scale=1.0, rotation=Rotation.identity(), static=True, role="ramp")
+    roller = _roll(studio, length, slope)
     front = studio.stand(_solid_target(studio), studio.uniform(0.16, 0.26), 0.0, role="stands at the foot of the ramp")
     targets = [front]
     if _spare(studio) > 0:
@@ -234,7 +235,7 @@ def _top(thing: Thing) -> float:
     return float(thing.pose[2] + rotation.apply(thing.outline)[:, 2].max())
 
 
-def _roll(studio: Studio, plank: Thing, length: float, slope: float) -> Thing:
+def _roll(studio: Studio, length: float, slope: float) -> Thing:
     """Something round at the top of a ramp; anything that can slide, where the set has nothing round."""
     shape = studio.pick(lambda solid: round_axis(solid) is not None) or studio.need(compact)
     scale = studio.scale(shape, (0.10, 0.2))
