@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import bpy
@@ -16,6 +17,7 @@ from blender_scripts.import_sequence import open_sequence, set_frame
 from blender_scripts.lights import add_environment, add_key_light
 from blender_scripts.materials import dress_object
 from blender_scripts.room import build_room
+from datagen.codec import sha256_file
 from datagen.entry import silenced
 from datagen.errors import DataError, SpecError, did_you_mean
 from datagen.spec import GeometryRef, SceneSpec, Staging, World, names_of
@@ -173,6 +175,8 @@ def geometries(spec: SceneSpec) -> dict[str, GeometryRef]:
 
 def import_things(spec: SceneSpec) -> tuple[dict[str, bpy.types.Object], dict[str, Person]]:
     """Objects and people of a spec, by name; Blender's scene holds nothing else."""
+    for geometry in geometries(spec).values():
+        check_unchanged(geometry)
     files = {geometry.file for geometry in geometries(spec).values()}
     if len(files) == 1 and Path(next(iter(files))).suffix.lower() in SEQUENCE_SUFFIXES:
         return _import_sequence(spec, Path(files.pop()))
@@ -181,6 +185,16 @@ def import_things(spec: SceneSpec) -> tuple[dict[str, bpy.types.Object], dict[st
     with _quiet():
         bpy.ops.wm.read_factory_settings(use_empty=True)
         return {thing.name: _import_asset(Path(thing.geometry.file), thing.name) for thing in spec.objects}, {}
+
+
+@cache
+def check_unchanged(geometry: GeometryRef) -> None:
+    """Raise `DataError` unless a file is still the one that physics saw."""
+    path = Path(geometry.file)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; the scene was planned from it: put it back, or plan another run")
+    if sha256_file(path) != geometry.sha256:
+        raise DataError(f"{path}: has changed since the scene was planned from it; plan another run")
 
 
 def _import_sequence(spec: SceneSpec, path: Path) -> tuple[dict[str, bpy.types.Object], dict[str, Person]]:

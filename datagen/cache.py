@@ -9,6 +9,7 @@ import platformdirs
 from filelock import FileLock
 
 from datagen.codec import sha256_file
+from datagen.errors import DataError
 from datagen.jobs import ExtractJob
 from datagen.sequence import FORMAT_VERSION
 from datagen.worker import run_engine
@@ -31,12 +32,15 @@ def hull_cache() -> Path:
 def extracted_sequence(file: Path, sha256: str | None = None) -> Path:
     """Folder of the extracted sequence of `file`; made by Blender on first use, then kept by the file's hash.
 
-    Raises `DataError` for a file that is no sequence, `SceneFailed` when Blender crashes on it.
+    With `sha256`, only that version of the file will do. Raises `DataError` for a file that is no sequence,
+    `SceneFailed` when Blender crashes on it.
     """
     digest = sha256 or sha256_file(file)
     folder = cache_root() / f"sequences-v{FORMAT_VERSION}" / digest[:32]
     if folder.is_dir():
         return folder
+    if not file.is_file() or sha256_file(file) != digest:
+        raise DataError(f"{file}: is gone, or has changed since the scene was planned from it; plan another run")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         if not folder.is_dir():

@@ -83,8 +83,13 @@ class RunFolder:
         return self.specs / f"{key}.json"
 
     def spec(self, key: str) -> SceneSpec:
-        """One scene's description."""
+        """One scene's description, as planned."""
         return read_record(SceneSpec, self.spec_path(key))
+
+    def simulated_spec_path(self, key: str) -> Path:
+        """The description that renders and samples follow: simulation completes that of a collision scene."""
+        completed = self.folder("simulate", key) / "spec.json"
+        return completed if completed.is_file() else self.spec_path(key)
 
     def keys(self) -> list[str]:
         """Keys of all planned scenes, sorted."""

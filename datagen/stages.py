@@ -75,7 +75,7 @@ def simulate(run: RunFolder, key: str, threads: int) -> Usage:
 
 def render(run: RunFolder, key: str, threads: int) -> Usage:
     """Render both worlds and the layers behind the mask: physics/<key>/ -> renders/<key>/."""
-    job = RenderJob(spec=str(run.spec_path(key)), physics=str(run.folder("simulate", key)), threads=threads)
+    job = RenderJob(spec=str(run.simulated_spec_path(key)), physics=str(run.folder("simulate", key)), threads=threads)
     out = run.folder("render", key)
     timeout_s = run.spec(key).render.timeout_s
     return run_engine("blender_scripts.render_scene", job, out, timeout_s=timeout_s, threads=threads)
@@ -85,7 +85,7 @@ def compose(run: RunFolder, key: str, threads: int) -> Usage:
     """Derive the mask, encode, describe: renders/<key>/ -> samples/<key>/."""
     info = run.info()
     job = ComposeJob(
-        spec=str(run.spec_path(key)),
+        spec=str(run.simulated_spec_path(key)),
         physics=str(run.folder("simulate", key)),
         render=str(run.folder("render", key)),
         provenance={"config_sha256": info.config_sha256, "versions": versions()},

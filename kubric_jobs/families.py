@@ -27,7 +27,7 @@ from kubric_jobs.drafts import (
 from kubric_jobs.furniture import bin_parts, ramp_parts
 from kubric_jobs.things import Shape, Thing
 
-HIT_SHARE = 0.65  # of scenes in which what moves is removed; in the others, what it would have met
+HIT_SHARE = 0.5  # of scenes in which what moves is removed; in the others, what it would have met
 
 
 def lay_out(studio: Studio) -> Draft:

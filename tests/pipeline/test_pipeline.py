@@ -18,7 +18,7 @@ import webdataset
 from datagen.codec import sha256_file
 from datagen.runs import RunFolder
 from datagen.video import decode_mask
-from tests.pipeline.conftest import HELD, datagen, run_arguments
+from tests.pipeline.conftest import HELD, SMALL, datagen, run_arguments
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]
 
@@ -183,6 +183,37 @@ def test_only_bad_sequences_is_one_line(tmp_path: Path) -> None:
     assert result.returncode == 2
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert "a_text.fbx" in line
+
+
+def test_a_scene_that_overruns_costs_itself_alone(demo_data: Path, tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    settings = [part for value in SMALL for part in ("--set", value)]
+    planned = datagen("plan", "humoto", "--data", demo_data, "--out", root, "--limit", "2", *settings)
+    assert planned.returncode == 0, planned.stderr
+    run = RunFolder(root=root)
+    slow, quick = run.keys()
+    assert datagen("simulate", root, "--ray", "off").returncode == 0
+    spec = json.loads(run.spec_path(slow).read_text())
+    spec["render"]["timeout_s"] = 1.0
+    run.spec_path(slow).write_text(json.dumps(spec))
+    assert datagen("render", root, "--ray", "off").returncode == 0
+    (row,) = map(json.loads, run.failures.read_text().splitlines())
+    assert (row["key"], row["stage"], row["details"]["reason"]) == (slow, "render", "timeout")
+    assert "killed after 1 s" in row["message"]
+    assert run.done("render") == {quick} and not list(root.rglob("*.partial"))
+
+
+def test_a_recording_that_changed_is_not_mixed_in(demo_data: Path, tmp_path: Path) -> None:
+    file = tmp_path / f"{HELD}.fbx"
+    shutil.copyfile(demo_data / HELD / f"{HELD}.fbx", file)
+    root = tmp_path / "run"
+    settings = [part for value in SMALL for part in ("--set", value)]
+    assert datagen("plan", "humoto", "--data", file, "--out", root, "--limit", "1", *settings).returncode == 0
+    assert datagen("simulate", root, "--ray", "off").returncode == 0
+    file.write_bytes(file.read_bytes() + b"\0")
+    assert datagen("render", root, "--ray", "off").returncode == 0
+    (row,) = map(json.loads, RunFolder(root=root).failures.read_text().splitlines())
+    assert "has changed since the scene was planned" in row["message"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
