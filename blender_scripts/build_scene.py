@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 
 from blender_scripts.body_paint import dress_person
 from blender_scripts.import_sequence import open_sequence, set_frame
@@ -114,9 +115,14 @@ def place(thing: bpy.types.Object, pose: np.ndarray) -> None:
     thing.rotation_quaternion = pose[3:]
 
 
-def build_scene(spec: SceneSpec, staging: Staging, worlds: Mapping[World, Trajectory]) -> BuiltScene:
-    """Import the things of a spec into an empty Blender, and build room, lights and camera around them."""
-    objects, people = import_things(spec)
+def build_scene(
+    spec: SceneSpec, staging: Staging, worlds: Mapping[World, Trajectory], base: Path = Path()
+) -> BuiltScene:
+    """Import the things of a spec into an empty Blender, and build room, lights and camera around them.
+
+    base: the folder of the spec, where relative paths of geometry start.
+    """
+    objects, people = import_things(anchored(spec, base))
     for one in spec.objects:
         release(objects[one.name])
         dress_object(objects[one.name], one, spec.seed)
@@ -173,6 +179,19 @@ def geometries(spec: SceneSpec) -> dict[str, GeometryRef]:
     return {thing.name: thing.geometry for thing in spec.objects} | {one.name: one.geometry for one in spec.people}
 
 
+def anchored(spec: SceneSpec, base: Path) -> SceneSpec:
+    """The spec with absolute paths of geometry."""
+
+    def absolute(geometry: GeometryRef) -> GeometryRef:
+        return replace(geometry, file=str(base / geometry.file))
+
+    return replace(
+        spec,
+        objects=tuple(replace(one, geometry=absolute(one.geometry)) for one in spec.objects),
+        people=tuple(replace(one, geometry=absolute(one.geometry)) for one in spec.people),
+    )
+
+
 def import_things(spec: SceneSpec) -> tuple[dict[str, bpy.types.Object], dict[str, Person]]:
     """Objects and people of a spec, by name; Blender's scene holds nothing else."""
     for geometry in geometries(spec).values():
@@ -184,7 +203,9 @@ def import_things(spec: SceneSpec) -> tuple[dict[str, bpy.types.Object], dict[st
         raise SpecError(f"{spec.key}: a scene with people comes from one FBX or GLB; found {sorted(files)}")
     with _quiet():
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        return {thing.name: _import_asset(Path(thing.geometry.file), thing.name) for thing in spec.objects}, {}
+        return {
+            thing.name: _import_asset(Path(thing.geometry.file), thing.name, thing.scale) for thing in spec.objects
+        }, {}
 
 
 @cache
@@ -221,8 +242,8 @@ def _import_sequence(spec: SceneSpec, path: Path) -> tuple[dict[str, bpy.types.O
     return objects, people
 
 
-def _import_asset(path: Path, name: str) -> bpy.types.Object:
-    """One mesh of an OBJ in metres, Z up."""
+def _import_asset(path: Path, name: str, scale: float) -> bpy.types.Object:
+    """One mesh of an OBJ in metres, Z up, scaled; its textures lie beside it."""
     if not path.is_file() or path.suffix.lower() != ".obj":
         raise DataError(f"{path}: expected the OBJ of '{name}'")
     before = set(bpy.data.objects)
@@ -230,7 +251,11 @@ def _import_asset(path: Path, name: str) -> bpy.types.Object:
     meshes = [thing for thing in bpy.data.objects if thing not in before and thing.type == "MESH"]
     if len(meshes) != 1:
         raise DataError(f"{path}: expected one mesh for '{name}', found {len(meshes)}")
-    return meshes[0]
+    (thing,) = meshes
+    turned = thing.matrix_world  # the importer may turn the object instead of its vertices
+    thing.data.transform(Matrix.Scale(scale, 4) @ turned)
+    thing.matrix_world = Matrix.Identity(4)
+    return thing
 
 
 @contextlib.contextmanager

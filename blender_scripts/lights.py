@@ -93,7 +93,11 @@ def add_environment(spec: SceneSpec) -> bpy.types.World:
 
 
 def environment_path(name: str) -> Path:
-    """File of an environment map in Blender's wheel."""
+    """File of an environment map: the user's own, by its path, or one of Blender's wheel, by its name."""
+    if Path(name).is_absolute():
+        if not Path(name).is_file():
+            raise SpecError(f"{name}: no such environment map; put it back, or plan another run")
+        return Path(name)
     folder = Path(bpy.utils.resource_path("LOCAL")) / "datafiles" / "studiolights" / "world"
     path = folder / f"{name}.exr"
     if not path.is_file():

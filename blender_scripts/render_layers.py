@@ -49,7 +49,7 @@ def render_job(job: RenderJob, out: Path) -> None:
         staging = read_record(Staging, Path(job.physics) / "staging.json")
         worlds = read_trajectories(Path(job.physics) / "trajectories.npz")
     with watch.stage("build"):
-        scene = build_scene(spec, staging, worlds)
+        scene = build_scene(spec, staging, worlds, Path(job.spec).parent)
         renderer = Renderer(scene, job.threads)
     layers = standard_layers(spec.render.width, spec.render.height, spec.render.light_scale)
     by_name = {layer.name: layer for layer in layers}

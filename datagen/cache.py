@@ -9,6 +9,7 @@ import platformdirs
 from filelock import FileLock
 
 from datagen.codec import sha256_file
+from datagen.collision import DefaultAssetsJob
 from datagen.errors import DataError
 from datagen.jobs import ExtractJob
 from datagen.sequence import FORMAT_VERSION
@@ -27,6 +28,23 @@ def cache_root() -> Path:
 def hull_cache() -> Path:
     """Where convex parts are kept."""
     return cache_root() / "hulls"
+
+
+def asset_cache() -> Path:
+    """Where scanned objects are unpacked and measured."""
+    return cache_root() / "assets"
+
+
+def default_assets() -> Path:
+    """Folder of the embedded objects, made on first use."""
+    folder = asset_cache() / "default-v1"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if not folder.is_dir():
+                job = DefaultAssetsJob(cache=str(asset_cache()))
+                run_engine("kubric_jobs.default_assets", job, folder, timeout_s=EXTRACT_TIMEOUT_S, keep_log=False)
+    return folder
 
 
 def extracted_sequence(file: Path, sha256: str | None = None) -> Path:

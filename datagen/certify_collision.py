@@ -34,12 +34,13 @@ from datagen.collision import (
 )
 from datagen.entry import serve
 from datagen.errors import DataError, SceneRejected
+from datagen.jobs import CertifyJob
 from datagen.physics import certificate
+from datagen.physics.bodies import WorldRun
 from datagen.physics.captions import Happening, caption, happenings_of
 from datagen.physics.records import BodyReport, Check, PhysicsCertificate, Verdict
 from datagen.physics.support import upright_axis
 from datagen.physics.verdict import box_corners
-from datagen.physics.world import WorldRun
 from datagen.spec import SceneSpec, World
 from datagen.staging import stage_scene
 from datagen.trajectory import Trajectory, write_trajectories
@@ -48,13 +49,6 @@ SAME_MM = 1e-3  # two worlds agree on an object until something reaches it: 1e-6
 TUPLE_FIELDS = ("names", "dynamic")
 MOVES_MM = 10.0  # an object that moves less than this all along stands still in the caption
 LABELS = {"effect": "null_effect", "convergence": "chaotic", "rest_speed": "still_moving"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class CertifyJob:
-    """The input of `python -m datagen.certify_collision`."""
-
-    simulation: str  # folder that kubric_jobs.simulate_scene left
 
 
 @dataclass(frozen=True, kw_only=True)

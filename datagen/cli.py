@@ -20,16 +20,20 @@ app = typer.Typer(
 )
 console = Console(stderr=True)
 
-SOURCES = ("humoto",)
+SOURCES = ("humoto", "kubric")
 EXIT_USER_ERROR = 2
 EXIT_PROBLEMS = 1
 EXIT_INTERRUPTED = 130
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
-SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="Where scenes come from: humoto.")]
+SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="Where scenes come from: humoto or kubric.")]
 DataOption = Annotated[
-    Path, typer.Option("--data", help="Folder of sequences, folder of FBX or GLB files, or one file.")
+    Path | None, typer.Option("--data", help="humoto: folder of sequences, folder of FBX or GLB files, or one file.")
 ]
+GsoOption = Annotated[
+    str, typer.Option("--gso", help="kubric: manifest or folder of scanned objects; default: the embedded ones.")
+]
+HdriOption = Annotated[str, typer.Option("--hdri", help="kubric: folder of environment maps of your own.")]
 OutOption = Annotated[Path, typer.Option("--out", help="The run folder to make or to go on with.")]
 ConfigOption = Annotated[str, typer.Option("--config", help="preview, standard, void, or the path of a TOML file.")]
 SetOption = Annotated[
@@ -73,8 +77,10 @@ def demo_data(
 @app.command()
 def plan(
     source: SourceArgument,
-    data: DataOption,
     out: OutOption,
+    data: DataOption = None,
+    gso: GsoOption = "",
+    hdri: HdriOption = "",
     config: ConfigOption = "standard",
     overrides: SetOption = [],  # noqa: B006 (typer copies it)
     seed: SeedOption = None,
@@ -85,7 +91,7 @@ def plan(
 
     Example: datagen plan humoto --data HUMOTO --out runs/first --config preview --limit 6
     """
-    _plan(source, data, out, config, overrides, seed, limit, _workers(workers))
+    _plan(source, data, gso, hdri, out, config, overrides, seed, limit, _workers(workers))
 
 
 @app.command()
@@ -117,8 +123,10 @@ def pack(run: RunArgument) -> None:
 @app.command("run")
 def run_all(
     source: SourceArgument,
-    data: DataOption,
     out: OutOption,
+    data: DataOption = None,
+    gso: GsoOption = "",
+    hdri: HdriOption = "",
     config: ConfigOption = "standard",
     overrides: SetOption = [],  # noqa: B006
     seed: SeedOption = None,
@@ -134,14 +142,14 @@ def run_all(
     from datagen.gallery import contact_sheet
     from datagen.runs import RunFolder, read_rows
 
-    _plan(source, data, out, config, overrides, seed, limit, _workers(workers))
+    _plan(source, data, gso, hdri, out, config, overrides, seed, limit, _workers(workers))
     _drive(out, ("simulate", "render", "compose"), workers, ray, keep_renders=keep_renders)
     folder = RunFolder(root=out)
     made = len(folder.sample_paths())
     ended = read_rows(folder.failures) + read_rows(folder.rejected)
     if not made:
         reason = ended[0]["message"] if ended else "nothing was planned"
-        raise UserError(f"no sample was made of {data}: {reason} (all reasons: `datagen status {out}`)")
+        raise UserError(f"no sample was made: {reason} (all reasons: `datagen status {out}`)")
     _pack(out)
     sheet = contact_sheet(out, out / "sheet.png")
     suffix = f" ({len(ended)} of its scenes failed or were rejected: `datagen status {out}`)" if ended else ""
@@ -197,7 +205,9 @@ def show(
 
 def _plan(
     source: str,
-    data: Path,
+    data: Path | None,
+    gso: str,
+    hdri: str,
     out: Path,
     preset: str,
     overrides: list[str],
@@ -206,12 +216,21 @@ def _plan(
     workers: int,
 ) -> None:
     from datagen.config import resolve_config
-    from datagen.planning import plan_humoto
+    from datagen.planning import plan_humoto, plan_kubric
 
     if source not in SOURCES:
         raise ConfigError(f"unknown source '{source}'{did_you_mean(source, SOURCES)}")
+    if hdri:
+        overrides = [*overrides, f"kubric.hdri={Path(hdri).absolute()}"]
     config = resolve_config(preset, overrides, seed)
-    planned = plan_humoto(data, out, config, limit=limit, workers=workers, console=console)
+    if source == "kubric":
+        planned = plan_kubric(gso, out, config, limit=limit, console=console)
+    elif data is None:
+        raise ConfigError(
+            "--data is missing: name a folder of HUMOTO sequences, or make one with `datagen demo-data DIR`"
+        )
+    else:
+        planned = plan_humoto(data, out, config, limit=limit, workers=workers, console=console)
     console.print(f"plan: {planned} scenes in {out / 'specs'}")
 
 

@@ -38,6 +38,16 @@ class HumotoSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KubricSettings:
+    """Which collision scenes are drawn, and from what."""
+
+    families: str = ""  # names with commas between them; "": all, in turn
+    split: str = "train"  # of the assets: train, test or all
+    null_share: float = 0.15  # of scenes in which the removed objects touch nothing
+    hdri: str = ""  # folder of environment maps; "": those of Blender's wheel
+
+
+@dataclass(frozen=True, kw_only=True)
 class MaskSettings:
     """How the quadmask is derived from the layers."""
 
@@ -58,6 +68,7 @@ class Config:
     seed: int = 0
     clips: ClipSettings = field(default_factory=ClipSettings)
     humoto: HumotoSettings = field(default_factory=HumotoSettings)
+    kubric: KubricSettings = field(default_factory=KubricSettings)
     physics: PhysicsSettings = field(default_factory=PhysicsSettings)
     render: RenderSettings = field(default_factory=RenderSettings)
     masks: MaskSettings = field(default_factory=MaskSettings)
@@ -72,6 +83,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "clips.effect_share": (0, 1),
     "clips.max_overlap": (0, 1),
     "humoto.mocap_fps": (1, 1000),
+    "kubric.null_share": (0, 1),
     "physics.substep_hz": (120, 100_000),
     "physics.settle_s": (0.05, 10),
     "physics.timeout_s": (1, math.inf),

@@ -42,6 +42,13 @@ class SimulateJob:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CertifyJob:
+    """The input of `python -m datagen.certify_collision`."""
+
+    simulation: str  # folder that kubric_jobs.simulate_scene left
+
+
+@dataclass(frozen=True, kw_only=True)
 class ComposeJob:
     """The input of `python -m datagen.compose_scene`."""
 

@@ -95,6 +95,9 @@ LICENCES: Mapping[str, Licence] = {
         "in products, and the data set itself may not be passed on",
     ),
     "demo": Licence(name="CC0-1.0", note="voidgen's demo data: no rights reserved"),
+    "default-assets": Licence(
+        name="zlib", note="meshes that come with Bullet; see each asset in the run's manifest.json"
+    ),
     "gso": Licence(name="CC-BY-4.0", note="Google Scanned Objects; trade marks on packaging are not covered"),
 }
 UNKNOWN_LICENCE = Licence(name="unknown", note="the source does not say; ask its authors before using the sample")

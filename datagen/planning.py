@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from datagen import cluster
-from datagen.cache import extracted_sequence
+from datagen.assets import read_manifest
+from datagen.cache import default_assets, extracted_sequence
 from datagen.codec import dump_json, write_json
 from datagen.config import Config
-from datagen.errors import DataError, RunFolderError, SceneError, UserError
+from datagen.errors import ConfigError, DataError, RunFolderError, SceneError, UserError
 from datagen.runs import RunFolder, append_row, drop_rows, open_run, read_rows
+from datagen.seeding import generator_for
 from datagen.sequence import read_sequence
 from datagen.sources.humoto import SequenceFile, find_sequences, plan_scenes
+from datagen.sources.kubric import FAMILIES, check_families, plan_collisions
 from datagen.spec import SceneSpec
 from datagen.versions import versions
 
 STAGE = "plan"
+HDRI_SUFFIXES = (".exr", ".hdr")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +43,7 @@ def plan_humoto(data: Path, out: Path, config: Config, *, limit: int | None, wor
     """
     files = find_sequences(data)
     run = open_run(out, source="humoto", data=data, limit=limit, config=config, versions=versions())
-    drop_rows(run.failures, [str(row["key"]) for row in read_rows(run.failures) if row["stage"] == STAGE])
+    _drop_plan_rows(run)
     queues: list[list[SceneSpec]] = []
     problems: dict[str, str] = {}
     for extraction in _extractions(files, limit, workers, console):
@@ -57,6 +61,72 @@ def plan_humoto(data: Path, out: Path, config: Config, *, limit: int | None, wor
     for name, problem in problems.items():
         append_row(run.failures, {"key": name, "stage": STAGE, "type": "DataError", "message": problem, "details": {}})
     return len(run.keys())
+
+
+def plan_kubric(gso: str, out: Path, config: Config, *, limit: int | None, console: Console) -> int:
+    """Write the specs of a run of collision scenes; how many there are in all.
+
+    gso: a manifest, a folder of assets or a gs:// address; "" for the embedded objects. An asset that cannot be used
+    is a row in failures.jsonl. Raises `UserError` for a set that is none, an unknown family or split.
+    """
+    if limit is None:
+        raise ConfigError("collision scenes are drawn without end: say how many with --limit N")
+    families = [name.strip() for name in config.kubric.families.split(",") if name.strip()] or list(FAMILIES)
+    check_families(families)
+    maps = environment_maps(config.kubric.hdri)
+    manifest = read_manifest(gso or default_assets())
+    planned = plan_collisions(
+        manifest,
+        count=limit,
+        seed=config.seed,
+        num_frames=config.clips.num_frames,
+        fps=config.clips.fps,
+        physics=config.physics,
+        render=config.render,
+        split=config.kubric.split,
+        families=families,
+        null_share=config.kubric.null_share,
+        data_set="gso" if gso else "default-assets",
+    )
+    scenes = [_lit_by(scene, maps) for scene in planned]
+    run = open_run(
+        out,
+        source="kubric",
+        data=gso if not gso or gso.startswith("gs://") else Path(gso),
+        limit=limit,
+        config=config,
+        versions=versions(),
+    )
+    _drop_plan_rows(run)
+    for scene in scenes:
+        _write_spec(run, scene)
+    for name, problem in manifest.problems.items():
+        console.print(f"plan: left out: {problem}", highlight=False, soft_wrap=True)
+        append_row(run.failures, {"key": name, "stage": STAGE, "type": "DataError", "message": problem, "details": {}})
+    return len(run.keys())
+
+
+def environment_maps(folder: str) -> list[Path]:
+    """Environment maps of a folder, sorted; none for "". Raises `DataError` when there is no folder or no map in it."""
+    if not folder:
+        return []
+    maps = sorted(path.absolute() for path in Path(folder).glob("*") if path.suffix.lower() in HDRI_SUFFIXES)
+    if not maps:
+        raise DataError(f"--hdri {folder}: expected a folder with {' or '.join(HDRI_SUFFIXES)} files, found none")
+    return maps
+
+
+def _lit_by(scene: SceneSpec, maps: Sequence[Path]) -> SceneSpec:
+    """The scene under one of the user's environment maps, if there are any."""
+    if not maps:
+        return scene
+    chosen = maps[int(generator_for(scene.seed, "hdri").integers(len(maps)))]
+    return replace(scene, light=replace(scene.light, environment=str(chosen)))
+
+
+def _drop_plan_rows(run: RunFolder) -> None:
+    """Forget what could not be planned the last time: it is tried again."""
+    drop_rows(run.failures, [str(row["key"]) for row in read_rows(run.failures) if row["stage"] == STAGE])
 
 
 def _extractions(

@@ -37,7 +37,7 @@ class RunInfo:
     """What a run folder is for."""
 
     source: str  # "humoto" or "kubric"
-    data: str  # absolute path of the input
+    data: str  # absolute path or address of the input; "" for what is embedded
     limit: int | None
     config: Config
     config_sha256: str
@@ -126,7 +126,7 @@ class RunFolder:
 
 
 def open_run(
-    root: Path, *, source: str, data: Path, limit: int | None, config: Config, versions: Mapping[str, str]
+    root: Path, *, source: str, data: Path | str, limit: int | None, config: Config, versions: Mapping[str, str]
 ) -> RunFolder:
     """The run folder for these settings: made if it is not there, resumed if it is for the same, else refused.
 
@@ -135,7 +135,7 @@ def open_run(
     run = RunFolder(root=root)
     wanted = RunInfo(
         source=source,
-        data=str(data.resolve()),
+        data=str(data.resolve()) if isinstance(data, Path) else data,
         limit=limit,
         config=config,
         config_sha256=sha256_record(config),

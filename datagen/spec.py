@@ -103,7 +103,7 @@ class LightWish:
     key_size_m: float  # edge of the emitting square: larger is softer
     key_strength: float  # irradiance relative to a well-exposed picture
     fill_strength: float  # of the sky or environment, likewise
-    environment: str  # name of an environment map in Blender's wheel, or "" for a plain sky colour
+    environment: str  # an environment map: its absolute path, or its name in Blender's wheel; "": a plain sky
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from datagen import cluster
-from datagen.cache import extracted_sequence, hull_cache
+from datagen.cache import asset_cache, extracted_sequence, hull_cache
 from datagen.codec import remove_tree
+from datagen.collision import CollisionJob
 from datagen.errors import DataError, SceneError, SceneRejected
-from datagen.jobs import ComposeJob, RenderJob, SimulateJob
+from datagen.jobs import CertifyJob, ComposeJob, RenderJob, SimulateJob
 from datagen.runs import RunFolder, append_row, drop_rows
 from datagen.shards import ShardIndex, write_shards
 from datagen.versions import versions
@@ -66,11 +67,34 @@ class SceneOutcome:
 def simulate(run: RunFolder, key: str, threads: int) -> Usage:
     """Run physics for both worlds and stage the scene: specs/<key>.json -> physics/<key>/."""
     spec = run.spec(key)
+    if spec.collision is not None:
+        return simulate_collision(run, key, threads)
     geometry = (spec.people or spec.objects)[0].geometry
     sequence = extracted_sequence(Path(geometry.file), geometry.sha256)
     job = SimulateJob(spec=str(run.spec_path(key)), sequence=str(sequence), cache=str(hull_cache()))
     out = run.folder("simulate", key)
     return run_engine("datagen.simulate_scene", job, out, timeout_s=spec.physics.timeout_s, threads=threads)
+
+
+def simulate_collision(run: RunFolder, key: str, threads: int) -> Usage:
+    """Draw and simulate a collision scene with Kubric, then judge and stage it without: two processes."""
+    timeout_s = run.spec(key).physics.timeout_s
+    drawn = run.root / "collisions" / key
+    job = CollisionJob(spec=str(run.spec_path(key)), cache=str(asset_cache()))
+    drawing = run_engine("kubric_jobs.simulate_scene", job, drawn, timeout_s=timeout_s, threads=threads)
+    judging = run_engine(
+        "datagen.certify_collision",
+        CertifyJob(simulation=str(drawn)),
+        run.folder("simulate", key),
+        timeout_s=timeout_s,
+        threads=threads,
+    )
+    remove_tree(drawn)
+    return Usage(
+        wall_s=drawing.wall_s + judging.wall_s,
+        cpu_s=drawing.cpu_s + judging.cpu_s,
+        peak_rss_bytes=max(drawing.peak_rss_bytes, judging.peak_rss_bytes),
+    )
 
 
 def render(run: RunFolder, key: str, threads: int) -> Usage:

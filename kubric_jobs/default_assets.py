@@ -19,8 +19,8 @@ from datagen.codec import atomic_folder, read_record, write_json
 from datagen.collision import DefaultAssetsJob
 from datagen.entry import serve, silenced
 from datagen.meshes import ObjMesh, read_obj, write_obj
-from kubric_jobs.furniture import outward_faces, urdf
-from kubric_jobs.solids import hull_corners, moments
+from kubric_jobs.furniture import outward_faces
+from kubric_jobs.solids import hull_corners, moments, urdf
 
 SET_NAME = "default"
 VERSION = 1
@@ -28,7 +28,7 @@ LICENCE = "zlib (PyBullet's pybullet_data)"
 Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 TEXTURE_FILE = "texture.png"
 MATERIAL = "surface"
-NUM_SHAPES = 14  # of PyBullet's thousand random shapes
+NUM_SHAPES = 8  # of PyBullet's thousand random shapes
 # a short search: half a minute instead of six for the whole set
 COACD: dict[str, Any] = {
     "threshold": 0.08,
@@ -134,7 +134,7 @@ def build_set(folder: Path) -> None:
 
 def build_asset(folder: Path, recipe: Recipe, color: tuple[float, float, float]) -> dict[str, Any]:
     """Write an asset's folder; its entry for the manifest."""
-    import pybullet_data
+    import pybullet_data  # type: ignore[import-untyped]
 
     source = Path(pybullet_data.getDataPath())
     folder.mkdir(parents=True)
@@ -150,7 +150,8 @@ def build_asset(folder: Path, recipe: Recipe, color: tuple[float, float, float])
     (folder / VISUAL_FILE).write_text(moved_obj((source / recipe.file).read_text(errors="replace"), matrix, centre))
     (folder / "visual_geometry.mtl").write_text(_material(color, bool(recipe.texture)))
     if recipe.texture:
-        Image.open(source / recipe.texture).convert("RGB").save(folder / TEXTURE_FILE)
+        with Image.open(source / recipe.texture) as picture:
+            picture.convert("RGB").save(folder / TEXTURE_FILE)
     (folder / URDF_FILE).write_text(urdf(folder.name))
     outline = used @ matrix.T - centre
     entry: dict[str, Any] = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,8 @@ from datagen.trajectory import apply_pose, rotation_angle
 from kubric_jobs.assets import Palette
 from kubric_jobs.drafts import Draft, NoDraftError, Studio
 from kubric_jobs.families import lay_out
-from kubric_jobs.recorder import Pair, WorldRecord
-from kubric_jobs.simulator import run_course, touching_groups
+from kubric_jobs.recorder import Pair, WorldRecord, merged
+from kubric_jobs.simulator import run_course, substeps_per_frame, touching_groups
 from kubric_jobs.things import Thing
 
 SETTLE_S = 4.0
@@ -36,7 +36,7 @@ START_OVERLAP_M = 0.001
 class DrawnScene:
     """A scene that does what was wanted."""
 
-    things: tuple[Thing, ...]  # kept ones first
+    things: tuple[Thing, ...]  # removed ones first
     removed: tuple[str, ...]
     factual: WorldRecord
     counterfactual: WorldRecord
@@ -88,16 +88,19 @@ def _attempt(spec: SceneSpec, draft: Draft, draws: int, refused: Mapping[str, in
     """Simulate a draft; raises `RefusedError` at the first thing that is not as wanted."""
     floor = floor_material(spec.floor.kind)
     things, pressing = settled(spec, draft, floor)
-    things = tuple(sorted(things, key=lambda thing: thing.name in draft.removed))
+    # removed ones come first: Bullet then keeps the contacts of the others in the same order with and without them
+    things = tuple(sorted(things, key=lambda thing: thing.name not in draft.removed))
     resting = [thing.name for thing in things if thing.at_rest and not thing.static]
-    factual = _run(spec, things, floor, resting, pressing)
+    runner = Runner(spec=spec, floor=floor, pressing=pressing, rate_hz=shared_rate(spec, things))
+    factual = runner.run(things, resting)
     _check_start(things, factual)
     kept = tuple(thing for thing in things if thing.name not in draft.removed)
     alone = _unsupported(factual, draft.removed, resting)
     sleeping = [name for name in resting if name not in alone and name not in draft.removed]
-    counterfactual = _run(spec, kept, floor, sleeping, pressing)
+    counterfactual = runner.run(kept, sleeping)
+    factual, counterfactual = runner.apart(things, draft.removed, resting, sleeping, factual, counterfactual)
     _check_effect(spec, things, draft.removed, factual, counterfactual)
-    finer = _run(spec, kept, floor, sleeping, pressing, 2 / counterfactual.substep_s)
+    finer = replace(runner, rate_hz=2 * runner.rate_hz).run(kept, sleeping)
     return DrawnScene(
         things=things,
         removed=draft.removed,
@@ -110,24 +113,61 @@ def _attempt(spec: SceneSpec, draft: Draft, draws: int, refused: Mapping[str, in
     )
 
 
-def _run(
-    spec: SceneSpec,
-    things: tuple[Thing, ...],
-    floor: Material,
-    asleep: list[str],
-    pressing: Mapping[Pair, np.ndarray],
-    substep_hz: float | None = None,
-) -> WorldRecord:
-    return run_course(
-        things,
-        floor,
-        num_frames=spec.clip.num_frames,
-        fps=spec.clip.fps,
-        substep_hz=spec.physics.substep_hz if substep_hz is None else substep_hz,
-        gravity_m_s2=spec.physics.gravity_m_s2,
-        asleep=asleep,
-        pressing=pressing,
-    )
+def shared_rate(spec: SceneSpec, things: tuple[Thing, ...]) -> float:
+    """Substeps a second that do for every world and group of a scene."""
+    steps = substeps_per_frame(things, spec.clip.fps, spec.physics.substep_hz, spec.physics.gravity_m_s2)
+    return steps * spec.clip.fps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """Runs groups of a scene's things, all with one time step."""
+
+    spec: SceneSpec
+    floor: Material
+    pressing: Mapping[Pair, np.ndarray]
+    rate_hz: float
+
+    def run(self, things: tuple[Thing, ...], asleep: Collection[str]) -> WorldRecord:
+        """The whole clip."""
+        return run_course(
+            things,
+            self.floor,
+            num_frames=self.spec.clip.num_frames,
+            fps=self.spec.clip.fps,
+            substep_hz=self.rate_hz,
+            gravity_m_s2=self.spec.physics.gravity_m_s2,
+            asleep=[thing.name for thing in things if thing.name in asleep],
+            pressing=self.pressing,
+        )
+
+    def apart(
+        self,
+        things: tuple[Thing, ...],
+        removed: tuple[str, ...],
+        resting: list[str],
+        sleeping: list[str],
+        factual: WorldRecord,
+        counterfactual: WorldRecord,
+    ) -> tuple[WorldRecord, WorldRecord]:
+        """Both worlds, in which what never meets the removed objects or their company is simulated by itself, once.
+
+        Bullet's rounding depends on everything that is there; simulated apart, the same things move the same, bit by
+        bit. Where the two groups meet after all, the worlds stay as they are.
+        """
+        movable = [thing.name for thing in things if not thing.static]
+        groups = touching_groups(movable, (*factual.pairs, *counterfactual.pairs))
+        company = {name for group in groups if group & set(removed) for name in group}
+        others = tuple(thing for thing in things if thing.static or thing.name not in company)
+        if not any(not thing.at_rest for thing in others):
+            return factual, counterfactual
+        theirs = self.run(others, resting)
+        with_removed = tuple(thing for thing in things if thing.static or thing.name in company)
+        left = tuple(thing for thing in with_removed if thing.name not in removed)
+        return (
+            merged(self.run(with_removed, resting), theirs, factual.names),
+            merged(self.run(left, sleeping), theirs, counterfactual.names),
+        )
 
 
 def settled(spec: SceneSpec, draft: Draft, floor: Material) -> tuple[tuple[Thing, ...], dict[Pair, np.ndarray]]:

@@ -134,7 +134,7 @@ def _ramp(studio: Studio) -> Draft:
 
 def _container(studio: Studio) -> Draft:
     """Something falls into a box in which other things lie."""
-    length, width, height = studio.uniform(0.32, 0.42), studio.uniform(0.28, 0.34), studio.uniform(0.09, 0.14)
+    length, width, height = studio.uniform(0.32, 0.42), studio.uniform(0.28, 0.34), studio.uniform(0.07, 0.11)
     name = f"wooden_box_{length * 1000:.0f}_{width * 1000:.0f}_{height * 1000:.0f}"
     shape = studio.palette.build(name, "wooden_box", bin_parts(length, width, height, 0.014))
     studio.stand(shape, 0.0, 0.0, scale=1.0, rotation=Rotation.identity(), static=True, role="container")

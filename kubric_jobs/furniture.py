@@ -14,7 +14,7 @@ from datagen.assets import COLLISION_FILE, DATA_FILE, URDF_FILE, VISUAL_FILE
 from datagen.codec import write_json
 from datagen.meshes import write_obj
 from datagen.physics.materials import WOOD, material_of
-from kubric_jobs.solids import moments, solid_of
+from kubric_jobs.solids import moments, solid_of, urdf
 from kubric_jobs.things import Shape
 
 Part = np.ndarray  # corners [V, 3] of a convex part
@@ -103,15 +103,3 @@ def outward_faces(points: np.ndarray) -> np.ndarray:
     inward = np.sum(normals * hull.equations[:, :3], axis=1) < 0
     faces[inward] = faces[inward][:, ::-1]
     return faces
-
-
-def urdf(name: str) -> str:
-    """A rigid body; mass and inertia are set by the simulator."""
-    return (
-        f'<robot name="{name}"><link name="base">'
-        '<inertial><origin xyz="0 0 0"/><mass value="1"/>'
-        '<inertia ixx="0.01" ixy="0" ixz="0" iyy="0.01" iyz="0" izz="0.01"/></inertial>'
-        f'<visual><origin xyz="0 0 0"/><geometry><mesh filename="{VISUAL_FILE}"/></geometry></visual>'
-        f'<collision><origin xyz="0 0 0"/><geometry><mesh filename="{COLLISION_FILE}"/></geometry></collision>'
-        "</link></robot>\n"
-    )

@@ -182,8 +182,8 @@ class Recorder:
             for pair, value in frame.items():
                 impulses[row, columns[pair]] = value
         for row, depths in enumerate(self.depths):
-            for pair, value in depths.items():
-                depth[row, columns[pair]] = value
+            for pair, overlap in depths.items():
+                depth[row, columns[pair]] = overlap
         return WorldRecord(
             names=tuple(thing.name for thing in self.things),
             dynamic=tuple(thing.name for thing in self.dynamic),
@@ -221,3 +221,51 @@ def _continuous(poses: np.ndarray) -> np.ndarray:
     flips = np.sum(poses[1:, :, 3:] * poses[:-1, :, 3:], axis=-1) < 0
     signs = np.concatenate([np.ones((1, poses.shape[1])), np.cumprod(np.where(flips, -1.0, 1.0), axis=0)])
     return np.concatenate([poses[..., :3], poses[..., 3:] * signs[..., None]], axis=-1)
+
+
+def merged(first: WorldRecord, second: WorldRecord, names: tuple[str, ...]) -> WorldRecord:
+    """One world of two groups of things that never met; things in both (furniture) are taken from the first."""
+    steps = max(len(first.centre), len(second.centre))
+    fresh = [index for index, name in enumerate(second.names) if name not in first.names]
+    every = (*first.names, *(second.names[index] for index in fresh))
+    order = [every.index(name) for name in names]
+    dynamic = (*first.dynamic, *second.dynamic)
+    moving = [dynamic.index(name) for name in names if name in dynamic]
+
+    def things(field: str) -> np.ndarray:
+        joined = np.concatenate([getattr(first, field), getattr(second, field)[:, fresh]], axis=1)
+        return np.asarray(joined[:, order])
+
+    def bodies(field: str) -> np.ndarray:
+        return np.concatenate([_held(getattr(one, field), steps) for one in (first, second)], axis=1)[:, moving]
+
+    def contacts(field: str) -> np.ndarray:
+        return np.concatenate([getattr(first, field), getattr(second, field)], axis=1)
+
+    return WorldRecord(
+        names=names,
+        dynamic=tuple(dynamic[index] for index in moving),
+        substep_s=first.substep_s,
+        poses=things("poses"),
+        linear_velocity=things("linear_velocity"),
+        angular_velocity=things("angular_velocity"),
+        pairs=(*first.pairs, *second.pairs),
+        impulse=contacts("impulse"),
+        side_impulse=contacts("side_impulse"),
+        penetration=np.concatenate([_held(one.penetration, steps, np.nan) for one in (first, second)], axis=1),
+        initial_penetration=np.concatenate([first.initial_penetration, second.initial_penetration]),
+        centre=bodies("centre"),
+        speed=bodies("speed"),
+        airborne=np.concatenate([_held(one.airborne, steps, False) for one in (first, second)], axis=1)[:, moving],
+        energy=_held(first.energy, steps) + _held(second.energy, steps),
+        asleep=np.concatenate([first.asleep, second.asleep], axis=1)[:, moving],
+    )
+
+
+def _held(values: np.ndarray, steps: int, beyond: float | bool | None = None) -> np.ndarray:
+    """Values [S, ...] made `steps` long with the last row, or with `beyond`."""
+    missing = steps - len(values)
+    if not missing:
+        return values
+    tail = np.repeat(values[-1:], missing, axis=0)
+    return np.concatenate([values, tail if beyond is None else np.full_like(tail, beyond)])

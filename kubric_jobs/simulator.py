@@ -62,6 +62,7 @@ class CollisionSimulator(simulator.PyBullet):  # type: ignore[misc]
         material = thing.shape.material
         asset = source.create(
             thing.shape.asset_id,
+            simulation_filename=str(thing.shape.solid.urdf),
             name=thing.name.replace(".", "_"),  # Kubric appends .001, .002, ... to names it has seen, and compares them
             position=thing.pose[:3],
             quaternion=thing.pose[3:],
