@@ -104,8 +104,13 @@ def certify_folder(simulation: Path, out: Path) -> PhysicsCertificate:
     if measured.verdict is Verdict.REJECTED:
         raise rejection(measured)
     corners = {name: box_corners(points) for name, points in collision.outlines.items()}
-    write_json(out / "staging.json", stage_scene(collision.spec, worlds, corners, {}, measured.affected))
+    write_json(out / "staging.json", stage_scene(collision.spec, worlds, corners, {}, shown(collision.spec)))
     return measured
+
+
+def shown(spec: SceneSpec) -> tuple[str, ...]:
+    """What the camera must keep in sight: everything that could move, whether or not the removal changes it."""
+    return tuple(thing.name for thing in spec.objects if not thing.static)
 
 
 def _keep(simulation: Path, out: Path) -> None:

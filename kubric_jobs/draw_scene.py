@@ -94,10 +94,12 @@ def _attempt(spec: SceneSpec, draft: Draft, draws: int, refused: Mapping[str, in
     runner = Runner(spec=spec, floor=floor, pressing=pressing, rate_hz=shared_rate(spec, things))
     factual = runner.run(things, resting)
     _check_start(things, factual)
+    _check_solid(spec, factual)
     kept = tuple(thing for thing in things if thing.name not in draft.removed)
     alone = _unsupported(factual, draft.removed, resting)
     sleeping = [name for name in resting if name not in alone and name not in draft.removed]
     counterfactual = runner.run(kept, sleeping)
+    _check_solid(spec, counterfactual)
     factual, counterfactual = runner.apart(things, draft.removed, resting, sleeping, factual, counterfactual)
     _check_effect(spec, things, draft.removed, factual, counterfactual)
     finer = replace(runner, rate_hz=2 * runner.rate_hz).run(kept, sleeping)
@@ -210,6 +212,13 @@ def _check_start(things: tuple[Thing, ...], factual: WorldRecord) -> None:
             raise RefusedError("overlaps at the start")
         if flying & set(pair) and factual.impulse[0, column] > 0:
             raise RefusedError("touches at the start")
+
+
+def _check_solid(spec: SceneSpec, run: WorldRecord) -> None:
+    """Nothing sinks in deeper than the certificate allows: a scene that would be rejected is drawn again."""
+    deepest = float(np.nanmax(run.penetration, initial=0.0)) if run.penetration.size else 0.0
+    if deepest * 1000 > spec.physics.max_penetration_mm:
+        raise RefusedError("sinks in too deep")
 
 
 def _unsupported(factual: WorldRecord, removed: tuple[str, ...], resting: list[str]) -> set[str]:

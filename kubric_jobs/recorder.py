@@ -174,7 +174,7 @@ class Recorder:
         pairs = tuple(sorted(seen, key=lambda pair: (self.order[pair[0]], self.order[pair[1]])))
         steps, moving = len(self.depths), len(self.dynamic)
         motion = np.array(self.motion).reshape(steps, moving, MOTION_COLUMNS)
-        states = np.array(self.states)
+        states = np.array(self.states).reshape(len(self.frames), len(self.things), MOTION_COLUMNS)
         impulses = np.zeros((len(self.frames), len(pairs), 3), dtype=np.float32)
         depth = np.full((steps, len(pairs)), np.nan, dtype=np.float32)
         columns = {pair: column for column, pair in enumerate(pairs)}

@@ -23,7 +23,7 @@ from kubric_jobs.kubric_compat import CachedAssetSource, core, simulator
 from kubric_jobs.recorder import FLOOR, Contact, Pair, Recorder, WorldRecord
 from kubric_jobs.things import Thing
 
-SOLVER_ITERATIONS = 120
+SOLVER_ITERATIONS = 60
 SPECULATIVE_M = 0.02  # contacts are seen this far ahead, so that fast bodies are stopped at the surface
 MAX_STEP_M = 0.008  # farthest way within a substep, or impacts are met too late
 RESTITUTION_SPEED = 0.15  # slower impacts do not bounce [m/s]

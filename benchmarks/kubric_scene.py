@@ -1,0 +1,84 @@
+"""CPU and wall seconds of a collision scene: drawing, settling and simulating both worlds, Kubric's import included.
+
+    python benchmarks/kubric_scene.py [MANIFEST] [SCENES]
+
+One process a scene, as in a run; 60 frames, 7 objects, one thread. Without a manifest the embedded set is used.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from datagen.assets import AssetManifest, read_manifest
+from datagen.cache import cache_root
+from datagen.codec import read_record, write_json
+from datagen.collision import REPORT_FILE, CollisionJob, CollisionReport
+from datagen.sources.kubric import FAMILIES, plan_collisions
+from datagen.spec import PhysicsSettings, RenderSettings, SceneSpec
+from kubric_jobs.default_assets import default_manifest
+
+NUM_OBJECTS = 7
+
+
+def main() -> None:
+    """Print a line for each scene, and the medians."""
+    cache = cache_root() / "kubric"
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else default_manifest(cache)
+    manifest = read_manifest(path, check_meshes=False)
+    rows = []
+    for spec in planned(manifest, int(sys.argv[2]) if len(sys.argv) > 2 else 2 * len(FAMILIES)):
+        cpu_s, wall_s, draws = measure(spec, cache)
+        rows.append((cpu_s, wall_s))
+        print(f"{spec.key:28s} {cpu_s:6.2f} s CPU {wall_s:6.2f} s wall, {draws} drawn")
+    for name, share in (("median", 50), ("90th percentile", 90)):
+        cpu_s, wall_s = np.percentile(np.array(rows), share, axis=0)
+        print(f"{name}: {cpu_s:.2f} s CPU, {wall_s:.2f} s wall for {NUM_OBJECTS} objects and 60 frames")
+
+
+def planned(manifest: AssetManifest, count: int) -> list[SceneSpec]:
+    """Scenes of all families, each with `NUM_OBJECTS` objects and an effect."""
+    scenes = plan_collisions(
+        manifest,
+        count=count,
+        seed=0,
+        num_frames=60,
+        fps=12.0,
+        physics=PhysicsSettings(),
+        render=RenderSettings(),
+        split="all",
+        null_share=0.0,
+    )
+    wishes = [dataclasses.replace(scene.collision, num_objects=NUM_OBJECTS) for scene in scenes if scene.collision]
+    return [dataclasses.replace(scene, collision=wish) for scene, wish in zip(scenes, wishes, strict=True)]
+
+
+def measure(spec: SceneSpec, cache: Path) -> tuple[float, float, int]:
+    """CPU and wall seconds of the scene's process, and how often it was drawn."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write_json(root / "planned.json", spec)
+        write_json(root / "job.json", CollisionJob(spec=str(root / "planned.json"), cache=str(cache)))
+        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        command = [sys.executable, "-m", "kubric_jobs.simulate_scene", str(root / "job.json"), str(root / "out")]
+        subprocess.run(
+            command,
+            check=True,
+            capture_output=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+        wall_s, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return cpu_s, wall_s, read_record(CollisionReport, root / "out" / REPORT_FILE).draws
+
+
+if __name__ == "__main__":
+    main()
