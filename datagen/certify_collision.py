@@ -109,8 +109,8 @@ def certify_folder(simulation: Path, out: Path) -> PhysicsCertificate:
 
 
 def shown(spec: SceneSpec) -> tuple[str, ...]:
-    """What the camera must keep in sight: everything that could move, whether or not the removal changes it."""
-    return tuple(thing.name for thing in spec.objects if not thing.static)
+    """What the camera keeps in sight beside what is removed: all that could move, whether or not it changes."""
+    return tuple(thing.name for thing in spec.kept_objects() if not thing.static)
 
 
 def _keep(simulation: Path, out: Path) -> None:

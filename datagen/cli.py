@@ -221,7 +221,7 @@ def _plan(
     if source not in SOURCES:
         raise ConfigError(f"unknown source '{source}'{did_you_mean(source, SOURCES)}")
     if hdri:
-        overrides = [*overrides, f"kubric.hdri={Path(hdri).absolute()}"]
+        overrides = [*overrides, f"kubric.hdri={Path(hdri).resolve()}"]
     config = resolve_config(preset, overrides, seed)
     if source == "kubric":
         planned = plan_kubric(gso, out, config, limit=limit, console=console)

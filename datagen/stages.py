@@ -20,6 +20,7 @@ from datagen.codec import remove_tree
 from datagen.collision import CollisionJob
 from datagen.errors import DataError, SceneError, SceneRejected
 from datagen.jobs import CertifyJob, ComposeJob, RenderJob, SimulateJob
+from datagen.manifest import write_manifest
 from datagen.runs import RunFolder, append_row, drop_rows
 from datagen.shards import ShardIndex, write_shards
 from datagen.versions import versions
@@ -217,7 +218,6 @@ def record(run: RunFolder, outcome: SceneOutcome) -> None:
 
 def pack(run: RunFolder) -> ShardIndex:
     """All finished samples as shards, with their index."""
-    info = run.info()
-    return write_shards(
-        run.sample_paths(), run.shards, source=info.source, samples_per_shard=info.config.pack.samples_per_shard
-    )
+    info, samples = run.info(), run.sample_paths()
+    write_manifest(run.root, info, samples)
+    return write_shards(samples, run.shards, source=info.source, samples_per_shard=info.config.pack.samples_per_shard)

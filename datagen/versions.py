@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-ENGINES = ("voidgen", "bpy", "pybullet", "coacd", "numpy", "scipy", "trimesh", "av", "OpenEXR", "ray")
+ENGINES = ("voidgen", "bpy", "pybullet", "kubric-nightly", "coacd", "numpy", "scipy", "trimesh", "av", "OpenEXR", "ray")
 
 
 def versions() -> dict[str, str]:
