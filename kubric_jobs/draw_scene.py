@@ -246,16 +246,25 @@ def _check_effect(
     reached = reached_from(removed, (contacts_of(factual), contacts_of(counterfactual)), passive)
     difference = {thing.name: corner_gap(thing, factual, counterfactual) for thing in kept}
     _check_bystanders(difference, reached)
-    effect = max((float(gap.max()) for name, gap in difference.items() if name in reached), default=0.0)
     assert spec.collision is not None
     if spec.collision.null_effect:
         if reached:
             raise RefusedError("has an effect")
-    elif effect < spec.physics.min_effect_mm / 1000:
+    elif not any(_is_effect(spec, thing, factual, counterfactual) for thing in kept if thing.name in reached):
         raise RefusedError("has no effect")
     for run in (factual, counterfactual):
         if float(np.linalg.norm(run.poses[..., :2] - run.poses[:1, :, :2], axis=-1).max()) > FAR_M:
             raise RefusedError("leaves the picture")
+
+
+def _is_effect(spec: SceneSpec, thing: Thing, factual: WorldRecord, counterfactual: WorldRecord) -> bool:
+    """Whether a thing's middle or its turn differs by as much as the certificate asks for."""
+    one, other = factual.of(thing.name), counterfactual.of(thing.name)
+    middle = (thing.shape.solid.low + thing.shape.solid.high) / 2 * thing.scale
+    pairs = zip(one, other, strict=True)
+    moved = max(float(np.linalg.norm(apply_pose(a, middle[None]) - apply_pose(b, middle[None]))) for a, b in pairs)
+    turned = float(np.degrees(rotation_angle(one, other).max()))
+    return moved * 1000 > spec.physics.min_effect_mm or turned > spec.physics.min_effect_deg
 
 
 def _check_bystanders(difference: Mapping[str, np.ndarray], reached: Mapping[str, Reach]) -> None:
