@@ -43,6 +43,25 @@ def test_an_unknown_source_is_named(tmp_path: Path) -> None:
     assert_one_line(result, "did you mean 'humoto'")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--limit", "2", "--gso", "nowhere.json"), "nowhere.json: no such file or folder"),
+        (("--limit", "2", "--gso", "gs://bucket/manifest.json"), "gcsfs"),
+        (("--limit", "2", "--set", "kubric.families=lunch"), "did you mean 'launch'"),
+        (("--limit", "2", "--hdri", "nowhere"), "expected a folder with .exr or .hdr files"),
+        ((), "say how many with --limit N"),
+    ],
+)
+def test_mistakes_with_collision_scenes(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    assert_one_line(datagen("plan", "kubric", "--out", tmp_path / "run", *arguments), message)
+    assert not (tmp_path / "run").exists()
+
+
+def test_humoto_needs_data(tmp_path: Path) -> None:
+    assert_one_line(datagen("plan", "humoto", "--out", tmp_path / "run"), "--data is missing")
+
+
 def test_an_empty_folder_says_which_layouts_are_read(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     result = datagen("run", "humoto", "--data", tmp_path / "data", "--out", tmp_path / "run")

@@ -25,6 +25,7 @@ from kubric_jobs.draw_scene import SAME_M, DrawnScene, contacts_of, corner_gap, 
 from kubric_jobs.families import LAYOUTS
 from kubric_jobs.simulate_scene import main
 
+CONVERGED_M = 0.02  # the certificate's limit of the check `convergence`
 RESULTS = ("world_factual.npz", "world_counterfactual.npz", "world_finer.npz", "outlines.npz", "spec.json")
 
 
@@ -72,6 +73,32 @@ def test_the_removal_changes_what_it_reaches_and_nothing_else(
     untouched = [name for name in resting if name not in arrival and name not in scene.removed]
     for name in untouched:
         assert (scene.factual.of(name) == scene.counterfactual.of(name)).all()
+
+
+@pytest.mark.parametrize("family", ["launch", "pile", "domino", "ramp", "container"])
+def test_step_rates_agree_until_the_first_bounce_and_at_rest_unless_chaotic(
+    family: str, planned: Planner, embedded: AssetManifest, asset_cache: Path, tmp_path: Path
+) -> None:
+    """The certificate's tolerance: colliding scans are chaotic, and a scene in which that shows is labelled so."""
+    spec = planned(family)
+    coarse, fine = (
+        draw(
+            dataclasses.replace(spec, physics=dataclasses.replace(spec.physics, substep_hz=rate)),
+            embedded,
+            asset_cache,
+            tmp_path / str(rate),
+        )
+        for rate in (240, 480)
+    )
+    assert coarse.removed == fine.removed and coarse.draws == fine.draws  # the same scene was drawn
+    flying = [thing.name for thing in fine.things if not thing.at_rest]
+    for name in ("factual", "counterfactual"):
+        first, second = getattr(coarse, name), getattr(fine, name)
+        gap = np.linalg.norm(first.poses[..., :3] - second.poses[..., :3], axis=-1).max(axis=1)
+        touches = [frame for one in flying if one in second.names for frame in second.first_touch(one).values()]
+        assert gap[: min(touches, default=len(gap))].max(initial=0.0) < CONVERGED_M
+    chaos = np.linalg.norm(fine.counterfactual.poses[-1, :, :3] - fine.finer.poses[-1, :, :3], axis=-1).max()
+    assert gap[-1] < CONVERGED_M or chaos > CONVERGED_M
 
 
 @pytest.mark.parametrize("family", ["launch", "container"])
