@@ -47,11 +47,17 @@ def plan_humoto(data: Path, out: Path, config: Config, *, limit: int | None, wor
     queues: list[list[SceneSpec]] = []
     problems: dict[str, str] = {}
     for extraction in _extractions(files, limit, workers, console):
+        name = extraction.file.name
         try:
             queues.append(_scenes_of(extraction, config))
         except UserError as error:
-            problems[extraction.file.name] = str(error)
-            console.print(f"plan: skipped {extraction.file.name}: {error}", highlight=False, soft_wrap=True)
+            problems[name] = str(error)
+            console.print(f"plan: left out {name}: {error}", highlight=False, soft_wrap=True)
+            continue
+        if not queues[-1]:
+            console.print(
+                f"plan: in {name} nothing is held or moved: it gives no scene", highlight=False, soft_wrap=True
+            )
     scenes = _round_robin(queues, limit)
     if not scenes:
         first = next(iter(problems.values()), f"no clip of {data} has anything that its person holds")
@@ -161,7 +167,7 @@ def _extract(file: SequenceFile) -> Extraction:
 
 
 def _scenes_of(extraction: Extraction, config: Config) -> list[SceneSpec]:
-    """Scenes of one sequence, best first; raises `DataError` where it gives none."""
+    """Scenes of one sequence, best first; none where nobody holds anything. Raises `DataError` for a bad sequence."""
     if extraction.problem:
         raise DataError(extraction.problem)
     file = extraction.file
@@ -180,8 +186,6 @@ def _scenes_of(extraction: Extraction, config: Config) -> list[SceneSpec]:
     )
     if file.name in plan.problems:
         raise DataError(plan.problems[file.name])
-    if not plan.scenes:
-        raise DataError(f"sequence '{file.name}' has no clip in which the person holds or moves anything")
     return list(plan.scenes)
 
 

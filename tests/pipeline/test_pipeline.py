@@ -158,6 +158,16 @@ def test_another_configuration_is_refused(finished_run: Path, demo_data: Path) -
     assert result.returncode == 2 and "render.samples (1 -> 2)" in result.stderr
 
 
+def test_a_larger_limit_adds_scenes_and_changes_none(demo_data: Path, tmp_path: Path) -> None:
+    settings = [part for value in SMALL for part in ("--set", value)]
+    specs: list[dict[str, str]] = []
+    for limit in ("1", "3"):
+        arguments = ("plan", "humoto", "--data", demo_data, "--out", tmp_path / "run", "--limit", limit, *settings)
+        assert datagen(*arguments).returncode == 0
+        specs.append(files_of(tmp_path / "run", "specs/*.json"))
+    assert len(specs[0]) == 1 and len(specs[1]) == 3 and specs[0].items() <= specs[1].items()
+
+
 def test_one_bad_sequence_of_many_is_a_row(demo_data: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
