@@ -33,7 +33,7 @@ from datagen.collision import (
     reached_from,
 )
 from datagen.entry import serve
-from datagen.errors import DataError, SceneRejected
+from datagen.errors import DataError
 from datagen.jobs import CertifyJob
 from datagen.physics import certificate
 from datagen.physics.bodies import WorldRun
@@ -102,7 +102,7 @@ def certify_folder(simulation: Path, out: Path) -> PhysicsCertificate:
     seconds = {**collision.report.seconds, "certify": time.perf_counter() - started}
     write_json(out / "certificate.json", replace(measured, seconds=seconds))
     if measured.verdict is Verdict.REJECTED:
-        raise rejection(measured)
+        raise certificate.rejection(measured)
     corners = {name: box_corners(points) for name, points in collision.outlines.items()}
     write_json(out / "staging.json", stage_scene(collision.spec, worlds, corners, {}, shown(collision.spec)))
     return measured
@@ -308,16 +308,6 @@ def _travel_mm(collision: Collision, name: str) -> float:
     corners = box_corners(collision.outlines[name])
     start = np.repeat(poses[:1], len(poses), axis=0)
     return float(certificate.corner_difference(poses, start, corners).max())
-
-
-def rejection(measured: PhysicsCertificate) -> SceneRejected:
-    """The failed gates, with their figures, as one line and as details."""
-    failed = [check for check in measured.checks if check.gate and not check.passed]
-    figures = "; ".join(f"{check.name} {check.value:.4g} {check.unit} (limit {check.limit:g})" for check in failed)
-    return SceneRejected(
-        f"{measured.key}: physics ran and is not to be believed: {figures}",
-        checks={check.name: {"value": check.value, "limit": check.limit, "unit": check.unit} for check in failed},
-    )
 
 
 if __name__ == "__main__":

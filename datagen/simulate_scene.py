@@ -19,9 +19,9 @@ import numpy as np
 
 from datagen.codec import read_record, write_json, write_npz
 from datagen.entry import serve
-from datagen.errors import SceneRejected
 from datagen.jobs import SimulateJob
 from datagen.physics.bodies import WorldRun
+from datagen.physics.certificate import rejection
 from datagen.physics.handover import Handover, take_clip
 from datagen.physics.records import PhysicsCertificate, Verdict
 from datagen.physics.simulate import Outcome, simulate_without
@@ -57,16 +57,6 @@ def contact_arrays(run: WorldRun) -> dict[str, np.ndarray]:
         "impulse": run.impulse,
         "touching": run.impulse > 0,
     }
-
-
-def rejection(certificate: PhysicsCertificate) -> SceneRejected:
-    """The failed gates, with their figures, as one line and as details."""
-    failed = [check for check in certificate.checks if check.gate and not check.passed]
-    figures = "; ".join(f"{check.name} {check.value:.4g} {check.unit} (limit {check.limit:g})" for check in failed)
-    return SceneRejected(
-        f"{certificate.key}: physics ran and is not to be believed: {figures}",
-        checks={check.name: {"value": check.value, "limit": check.limit, "unit": check.unit} for check in failed},
-    )
 
 
 def versions() -> dict[str, str]:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from datagen.errors import SceneRejected
 from datagen.physics.bodies import WorldRun
-from datagen.physics.records import Check
+from datagen.physics.records import Check, PhysicsCertificate
 from datagen.spec import PhysicsSettings
 from datagen.trajectory import Trajectory, apply_pose, rotation_angle
 
@@ -141,6 +142,16 @@ def convergence(run: WorldRun, finer: WorldRun) -> Check:
         return _limited("convergence", None, CHAOS_MM, "mm", gate=False)
     apart = np.linalg.norm(run.poses[-1, :, :3] - finer.poses[-1, :, :3], axis=1)
     return _limited("convergence", float(apart.max()) * 1000, CHAOS_MM, "mm", gate=False)
+
+
+def rejection(certificate: PhysicsCertificate) -> SceneRejected:
+    """The failed gates, with their figures, as one line and as details."""
+    failed = [check for check in certificate.checks if check.gate and not check.passed]
+    figures = "; ".join(f"{check.name} {check.value:.4g} {check.unit} (limit {check.limit:g})" for check in failed)
+    return SceneRejected(
+        f"{certificate.key}: physics ran and is not to be believed: {figures}",
+        checks={check.name: {"value": check.value, "limit": check.limit, "unit": check.unit} for check in failed},
+    )
 
 
 def corner_difference(first: np.ndarray, second: np.ndarray, corners: np.ndarray) -> np.ndarray:
