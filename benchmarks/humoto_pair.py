@@ -1,6 +1,6 @@
 """What one sample costs: CPU-seconds a frame by stage, the share inside Cycles, and peak memory.
 
-    .venv/bin/python benchmarks/humoto_pair.py [--data DIR] [--config standard] [--workers 1]
+    .venv/bin/python benchmarks/humoto_pair.py [--data DIR] [--config standard] [--set KEY=VALUE]
 
 Makes one sample in a fresh run folder through the command line, as a user does, and reads the run's own records.
 """
@@ -21,10 +21,10 @@ TARGET_CPU_S = 13.0
 TARGET_PEAK_GIB = 2.5
 
 
-def make_sample(data: Path, preset: str, root: Path, arguments: list[str]) -> None:
-    """One sample of `data`, with its renders kept."""
-    command = [sys.executable, "-m", "datagen.cli", "run", "humoto", "--data", str(data), "--out", str(root)]
-    command += ["--config", preset, "--limit", "1", "--ray", "off", "--workers", "1", "--keep-renders", *arguments]
+def make_sample(source: list[str], preset: str, root: Path) -> None:
+    """One sample of a source, e.g. `["humoto", "--data", "DIR"]`, with its renders kept."""
+    command = [sys.executable, "-m", "datagen.cli", "run", *source, "--out", str(root), "--config", preset]
+    command += ["--limit", "1", "--ray", "off", "--workers", "1", "--keep-renders"]
     subprocess.run(command, check=True)
 
 
@@ -60,7 +60,7 @@ def main() -> None:
     arguments = [part for override in options.overrides for part in ("--set", override)]
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "run"
-        make_sample(options.data, options.config, root, arguments)
+        make_sample(["humoto", "--data", str(options.data), *arguments], options.config, root)
         report(root)
 
 

@@ -1,12 +1,14 @@
 """CPU and wall seconds of a collision scene: drawing, settling and simulating both worlds, Kubric's import included.
 
-    python benchmarks/kubric_scene.py [MANIFEST] [SCENES]
+    .venv/bin/python benchmarks/kubric_scene.py [--gso MANIFEST] [--scenes 12] [--render standard]
 
-One process a scene, as in a run; 60 frames, 7 objects, one thread. Without a manifest the embedded set is used.
+One process a scene, as in a run; 60 frames, 7 objects, one thread. Without a manifest the embedded set is used. With
+--render, one sample of that preset is also made, through the command line, for the CPU-seconds a frame of rendering.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import resource
@@ -17,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from humoto_pair import make_sample, report
 
 from datagen.assets import AssetManifest, read_manifest
 from datagen.cache import cache_root
@@ -32,16 +35,25 @@ NUM_OBJECTS = 7
 def main() -> None:
     """Print a line for each scene, and the medians."""
     cache = cache_root() / "kubric"
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else default_manifest(cache)
-    manifest = read_manifest(path, check_meshes=False)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gso", type=Path)
+    parser.add_argument("--scenes", type=int, default=2 * len(FAMILIES))
+    parser.add_argument("--render", metavar="PRESET")
+    options = parser.parse_args()
+    manifest = read_manifest(options.gso or default_manifest(cache), check_meshes=False)
     rows = []
-    for spec in planned(manifest, int(sys.argv[2]) if len(sys.argv) > 2 else 2 * len(FAMILIES)):
+    for spec in planned(manifest, options.scenes):
         cpu_s, wall_s, draws = measure(spec, cache)
         rows.append((cpu_s, wall_s))
         print(f"{spec.key:28s} {cpu_s:6.2f} s CPU {wall_s:6.2f} s wall, {draws} drawn")
     for name, share in (("median", 50), ("90th percentile", 90)):
         cpu_s, wall_s = np.percentile(np.array(rows), share, axis=0)
         print(f"{name}: {cpu_s:.2f} s CPU, {wall_s:.2f} s wall for {NUM_OBJECTS} objects and 60 frames")
+    if options.render:
+        with tempfile.TemporaryDirectory() as scratch:
+            gso = ["--gso", str(options.gso)] if options.gso else []
+            make_sample(["kubric", *gso, "--set", "kubric.null_share=0"], options.render, Path(scratch) / "run")
+            report(Path(scratch) / "run")
 
 
 def planned(manifest: AssetManifest, count: int) -> list[SceneSpec]:
