@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from datagen.assets import VISUAL_FILE, read_manifest
+from datagen.assets import VISUAL_FILE, AssetManifest, read_manifest
 from datagen.camera import lens_of, look_at, project
 from datagen.codec import sha256_file, write_json
 from datagen.frames import RenderedScene
@@ -85,7 +85,7 @@ def staged_from_above() -> Staging:
     camera = look_at(middle + np.array([0.0, -0.05, 6.0]), middle)
     return Staging(
         room=Room(x_min=-4, x_max=7, y_min=-4, y_max=7, height=7),
-        focal_length_mm=66.0,
+        focal_length_mm=56.0,
         sensor_width_mm=36.0,
         world_from_camera=(tuple(float(value) for value in camera),),
         key_light=(2.0, 1.0, 6.5),
@@ -111,9 +111,19 @@ def grown(mask: np.ndarray) -> np.ndarray:
 
 
 def test_every_scan_is_drawn_where_it_rests(shared_data: Path, asset_cache: Path, tmp_path: Path) -> None:
-    manifest = read_manifest(shared_data / "objects", check_meshes=False)
+    check_set(read_manifest(shared_data / "objects", check_meshes=False), 22, asset_cache, tmp_path)
+
+
+def test_every_embedded_object_is_drawn_where_it_rests(
+    embedded: AssetManifest, asset_cache: Path, tmp_path: Path
+) -> None:
+    check_set(embedded, 26, asset_cache, tmp_path)
+
+
+def check_set(manifest: AssetManifest, count: int, asset_cache: Path, tmp_path: Path) -> None:
+    """Drop all objects of a set, draw them where they rest, and compare with their projected meshes."""
     things = dropped(Palette(assets=manifest.assets, cache=asset_cache, own=tmp_path), manifest.assets)
-    assert len(things) == 22
+    assert len(things) == count
     spec, staging = scene_of(things), staged_from_above()
     aside = np.array([SPACING_M * COLUMNS, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0])
     poses = np.stack([*(one.pose for one in things), aside])[None]
