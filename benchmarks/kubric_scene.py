@@ -22,25 +22,25 @@ import numpy as np
 from humoto_pair import make_sample, report
 
 from datagen.assets import AssetManifest, read_manifest
-from datagen.cache import cache_root
+from datagen.cache import asset_cache, default_assets
 from datagen.codec import read_record, write_json
-from datagen.collision import REPORT_FILE, CollisionJob, CollisionReport
+from datagen.collision import REPORT_FILE, CollisionReport
+from datagen.jobs import CollisionJob
 from datagen.sources.kubric import FAMILIES, plan_collisions
 from datagen.spec import PhysicsSettings, RenderSettings, SceneSpec
-from kubric_jobs.default_assets import default_manifest
 
 NUM_OBJECTS = 7
 
 
 def main() -> None:
     """Print a line for each scene, and the medians."""
-    cache = cache_root() / "kubric"
+    cache = asset_cache()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gso", type=Path)
     parser.add_argument("--scenes", type=int, default=2 * len(FAMILIES))
     parser.add_argument("--render", metavar="PRESET")
     options = parser.parse_args()
-    manifest = read_manifest(options.gso or default_manifest(cache), check_meshes=False)
+    manifest = read_manifest(options.gso or default_assets(), check_meshes=False)
     rows = []
     for spec in planned(manifest, options.scenes):
         cpu_s, wall_s, draws = measure(spec, cache)

@@ -31,6 +31,7 @@ from datagen.codec import describe_invalid
 from datagen.errors import DataError
 from datagen.meshes import read_obj
 
+DEFAULT_SET_VERSION = 1  # of the embedded set: its folder in the cache is named by it
 MANIFEST_FILE = "manifest.json"
 DATA_FILE = "data.json"
 VISUAL_FILE = "visual_geometry.obj"

@@ -8,10 +8,10 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
+from datagen.assets import DEFAULT_SET_VERSION
 from datagen.codec import sha256_file
-from datagen.collision import DefaultAssetsJob
 from datagen.errors import DataError
-from datagen.jobs import ExtractJob
+from datagen.jobs import DefaultAssetsJob, ExtractJob
 from datagen.sequence import FORMAT_VERSION
 from datagen.worker import run_engine
 
@@ -37,12 +37,12 @@ def asset_cache() -> Path:
 
 def default_assets() -> Path:
     """Folder of the embedded objects, made on first use."""
-    folder = asset_cache() / "default-v1"
+    folder = asset_cache() / f"default-v{DEFAULT_SET_VERSION}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
             if not folder.is_dir():
-                job = DefaultAssetsJob(cache=str(asset_cache()))
+                job = DefaultAssetsJob()
                 run_engine("kubric_jobs.default_assets", job, folder, timeout_s=EXTRACT_TIMEOUT_S, keep_log=False)
     return folder
 

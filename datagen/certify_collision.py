@@ -48,7 +48,6 @@ from datagen.trajectory import Trajectory, write_trajectories
 SAME_MM = 1e-3  # two worlds agree on an object until something reaches it: 1e-6 m
 TUPLE_FIELDS = ("names", "dynamic")
 MOVES_MM = 10.0  # an object that moves less than this all along stands still in the caption
-LABELS = {"effect": "null_effect", "convergence": "chaotic", "rest_speed": "still_moving"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +178,7 @@ def certify(collision: Collision) -> PhysicsCertificate:
     return PhysicsCertificate(
         key=collision.spec.key,
         verdict=Verdict.ACCEPTED if all(check.passed for check in checks if check.gate) else Verdict.REJECTED,
-        labels=tuple(LABELS[check.name] for check in checks if check.name in LABELS and not check.passed),
+        labels=certificate.labels_of(checks),
         checks=checks,
         affected=tuple(name for name, change in changes.items() if change.first_frame is not None),
         divergence_frame=min(frames, default=None),

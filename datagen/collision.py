@@ -1,4 +1,4 @@
-"""What `kubric_jobs.simulate_scene` is asked for and leaves, and how influence travels from contact to contact.
+"""What `kubric_jobs.simulate_scene` leaves, and how influence travels from contact to contact.
 
 Its folder holds
 
@@ -26,27 +26,11 @@ FLOOR = "floor"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CollisionJob:
-    """The input of `python -m kubric_jobs.simulate_scene`."""
-
-    spec: str  # path of a planned SceneSpec's JSON
-    cache: str  # folder for unpacked assets and their shapes; shared by processes
-
-
-@dataclass(frozen=True, kw_only=True)
-class DefaultAssetsJob:
-    """The input of `python -m kubric_jobs.default_assets`."""
-
-    cache: str  # folder for convex parts
-
-
-@dataclass(frozen=True, kw_only=True)
 class ThingReport:
     """One object of a scene."""
 
     name: str
     asset_id: str
-    licence: str
     role: str  # "launched", "rests on what is removed", ...
     static: bool
     at_rest: bool  # in the first frame

@@ -42,6 +42,19 @@ class SimulateJob:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CollisionJob:
+    """The input of `python -m kubric_jobs.simulate_scene`."""
+
+    spec: str  # path of a planned SceneSpec's JSON
+    cache: str  # folder for unpacked assets and their shapes; shared by processes
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefaultAssetsJob:
+    """The input of `python -m kubric_jobs.default_assets`: there is nothing to choose."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CertifyJob:
     """The input of `python -m datagen.certify_collision`."""
 

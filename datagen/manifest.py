@@ -20,6 +20,7 @@ class ManifestObject:
     name: str
     file: str  # last two parts of its path: enough to know an asset by, and nothing of anybody's disk
     sha256: str
+    licence: str  # "": the data set's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,12 +66,18 @@ def _entry(sample: Path) -> ManifestEntry:
     spec = metadata.spec
     geometries = {thing.name: thing.geometry for thing in spec.objects}
     geometries |= {person.name: person.geometry for person in spec.people}
+    licences = {thing.name: thing.licence for thing in spec.objects}
     return ManifestEntry(
         key=metadata.key,
         seed=spec.seed,
         sequence=metadata.sequence,
         objects=tuple(
-            ManifestObject(name=name, file="/".join(Path(geometry.file).parts[-2:]), sha256=geometry.sha256)
+            ManifestObject(
+                name=name,
+                file="/".join(Path(geometry.file).parts[-2:]),
+                sha256=geometry.sha256,
+                licence=licences.get(name, ""),
+            )
             for name, geometry in geometries.items()
         ),
         removed=spec.removed,

@@ -95,16 +95,17 @@ LICENCES: Mapping[str, Licence] = {
         "in products, and the data set itself may not be passed on",
     ),
     "demo": Licence(name="CC0-1.0", note="voidgen's demo data: no rights reserved"),
-    "default-assets": Licence(
-        name="zlib", note="meshes that come with Bullet; see each asset in the run's manifest.json"
-    ),
-    "gso": Licence(name="CC-BY-4.0", note="Google Scanned Objects; trade marks on packaging are not covered"),
 }
 UNKNOWN_LICENCE = Licence(name="unknown", note="the source does not say; ask its authors before using the sample")
 
 
 def licence_of(spec: SceneSpec) -> Licence:
-    """Terms of a sample: those of its data set."""
+    """Terms of a sample: those of its meshes, where they have their own, else of its data set."""
+    own = sorted({thing.licence for thing in spec.objects if thing.licence})
+    if own:
+        return Licence(
+            name=", ".join(own), note="see the licence of each object in the spec; trade marks are not covered"
+        )
     return LICENCES.get(spec.data_set, UNKNOWN_LICENCE)
 
 

@@ -28,8 +28,8 @@ from datagen.errors import DataError
 from datagen.evidence import RenderedLayers, derive_layers, moved_flags
 from datagen.figures import effect_visibility, keep_differences, mask_statistics
 from datagen.frames import RenderedScene
-from datagen.metadata import FORMAT_VERSION, SampleMetadata, licence_of, removed_things
-from datagen.physics.records import PhysicsCertificate
+from datagen.metadata import FORMAT_VERSION, EffectVisibility, SampleMetadata, licence_of, removed_things
+from datagen.physics.records import NULL_EFFECT, PhysicsCertificate
 from datagen.quadmask import MaskLayers, Policy, compose_mask, parse_policy
 from datagen.spec import SceneSpec, Staging, World
 from datagen.trajectory import Trajectory, read_trajectories
@@ -253,6 +253,12 @@ def mask_of(sample: Path, policy: Policy) -> np.ndarray:
     return compose_mask(read_layers(sample / LAYERS), policy)
 
 
+def labels_of(certificate: PhysicsCertificate, effect: EffectVisibility) -> tuple[str, ...]:
+    """The certificate's labels; an effect that is there and hardly to be seen is `null_effect` too."""
+    unseen = () if effect.visible or NULL_EFFECT in certificate.labels else (NULL_EFFECT,)
+    return (*certificate.labels, *unseen)
+
+
 def _metadata(
     spec: SceneSpec,
     certificate: PhysicsCertificate,
@@ -274,7 +280,7 @@ def _metadata(
         seeds={"scene": spec.seed, "floor": spec.floor.seed, "wall": spec.wall.seed},
         removed=removed_things(spec),
         caption=certificate.caption,
-        labels=certificate.labels,
+        labels=labels_of(certificate, figures["effect"]),
         affected=certificate.affected,
         divergence_frame=certificate.divergence_frame,
         licence=licence_of(spec),

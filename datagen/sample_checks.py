@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +62,6 @@ def guarded(path: Path, check: Callable[[], Iterable[Problem]]) -> Iterator[Prob
         yield problem_of(path, error)
     except OSError as error:
         yield Problem(where=str(path), problem=f"cannot be read: {error.strerror or error}")
-    except (zlib.error, NotImplementedError, RuntimeError) as error:  # what zipfile says to damaged archives
-        yield Problem(where=str(path), problem=f"cannot be unpacked: {error}")
 
 
 def problem_of(path: Path, error: Exception) -> Problem:
@@ -189,7 +186,7 @@ def _check_prompt(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
 def _read_json(path: Path) -> object:
     try:
         return json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # damage can nest brackets without end
         raise DataError(f"{path}: not readable JSON ({error})") from None
 
 

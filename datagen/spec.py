@@ -71,6 +71,7 @@ class ObjectSpec:
     geometry: GeometryRef
     scale: float = 1.0  # of the file's mesh, uniform
     static: bool = False  # part of the scene's furniture: never moves in either world
+    licence: str = ""  # of the mesh, where it has one of its own; else the data set's
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,8 @@ from typing import Any
 from datagen import cluster
 from datagen.cache import asset_cache, extracted_sequence, hull_cache
 from datagen.codec import remove_tree
-from datagen.collision import CollisionJob
 from datagen.errors import DataError, SceneError, SceneRejected
-from datagen.jobs import CertifyJob, ComposeJob, RenderJob, SimulateJob
+from datagen.jobs import CertifyJob, CollisionJob, ComposeJob, RenderJob, SimulateJob
 from datagen.manifest import write_manifest
 from datagen.runs import RunFolder, append_row, drop_rows
 from datagen.shards import ShardIndex, write_shards

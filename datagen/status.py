@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from datagen.runs import STAGE_FOLDERS, RunFolder, read_rows
-
-INDEX_FILE = "index.json"
+from datagen.shards import INDEX_FILE, read_index
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +98,7 @@ def _rate_per_hour(events: list[dict[str, Any]]) -> float | None:
 
 def _packed(run: RunFolder) -> int:
     """Number of samples in shards."""
-    path = run.shards / INDEX_FILE
-    if not path.is_file():
-        return 0
-    return sum(len(shard["keys"]) for shard in json.loads(path.read_text())["shards"])
+    return read_index(run.shards).totals.samples if (run.shards / INDEX_FILE).is_file() else 0
 
 
 def status_json(status: RunStatus) -> str:

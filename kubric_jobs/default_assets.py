@@ -11,19 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from PIL import Image
 
-from datagen.assets import COLLISION_FILE, DATA_FILE, MANIFEST_FILE, URDF_FILE, VISUAL_FILE, check_unpacked
-from datagen.codec import atomic_folder, read_record, write_json
-from datagen.collision import DefaultAssetsJob
+from datagen.assets import (
+    COLLISION_FILE,
+    DATA_FILE,
+    DEFAULT_SET_VERSION,
+    MANIFEST_FILE,
+    URDF_FILE,
+    VISUAL_FILE,
+    check_unpacked,
+)
+from datagen.codec import read_record, write_json
 from datagen.entry import serve, silenced
+from datagen.jobs import DefaultAssetsJob
 from datagen.meshes import ObjMesh, read_obj, write_obj
 from kubric_jobs.furniture import outward_faces
 from kubric_jobs.solids import hull_corners, moments, urdf
 
 SET_NAME = "default"
-VERSION = 1
 LICENCE = "zlib (PyBullet's pybullet_data)"
 Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 TEXTURE_FILE = "texture.png"
@@ -110,18 +116,6 @@ def main(job_path: Path, out: Path) -> None:
     build_set(out)
 
 
-def default_manifest(cache: Path) -> Path:
-    """Manifest of the embedded set, made in `cache` on first use; processes wait for one another."""
-    folder = cache / f"{SET_NAME}-assets-v{VERSION}"
-    if not folder.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(folder.name + ".lock")):
-            if not folder.is_dir():
-                with atomic_folder(folder) as partial:
-                    build_set(partial)
-    return folder / MANIFEST_FILE
-
-
 def build_set(folder: Path) -> None:
     """Make all assets and their manifest."""
     entries = {}
@@ -129,7 +123,8 @@ def build_set(folder: Path) -> None:
         asset_id = f"bullet_{recipe.name}"
         entries[asset_id] = build_asset(folder / asset_id, recipe, COLORS[index % len(COLORS)])
         check_unpacked(asset_id, folder / asset_id)
-    write_json(folder / MANIFEST_FILE, {"name": SET_NAME, "data_dir": ".", "version": str(VERSION), "assets": entries})
+    head = {"name": SET_NAME, "data_dir": ".", "version": str(DEFAULT_SET_VERSION)}
+    write_json(folder / MANIFEST_FILE, {**head, "assets": entries})
 
 
 def build_asset(folder: Path, recipe: Recipe, color: tuple[float, float, float]) -> dict[str, Any]:

@@ -17,17 +17,18 @@ from datagen.collision import (
     REPORT_FILE,
     SPEC_FILE,
     WORLD_FILES,
-    CollisionJob,
     CollisionReport,
     ThingReport,
 )
 from datagen.entry import serve
 from datagen.errors import SpecError
+from datagen.jobs import CollisionJob
 from datagen.spec import GeometryRef, ObjectSpec, SceneSpec
 from kubric_jobs.draw_scene import DrawnScene, draw_scene
 from kubric_jobs.things import Thing
 
 GEOMETRY_FOLDER = "geometry"
+BUILT_HERE = "CC0-1.0"  # the licence of ramps, boxes and blocks
 PACKAGES = ("kubric-nightly", "pybullet", "numpy", "scipy")
 
 
@@ -40,7 +41,7 @@ def main(job_path: Path, out: Path) -> None:
         raise SpecError(f"{spec.key}: is no collision scene (its 'collision' is null)")
     assets = read_manifest(spec.collision.manifest, check_meshes=False).in_split(spec.collision.split)
     scene = draw_scene(spec, assets, Path(job.cache), out / GEOMETRY_FOLDER)
-    write_json(out / SPEC_FILE, completed_spec(spec, scene, out))
+    write_json(out / SPEC_FILE, completed_spec(spec, scene, assets, out))
     for name, record in (
         ("factual", scene.factual),
         ("counterfactual", scene.counterfactual),
@@ -49,15 +50,17 @@ def main(job_path: Path, out: Path) -> None:
         record.write(out / WORLD_FILES[name])
     write_npz(out / OUTLINES_FILE, {thing.name: thing.outline for thing in scene.things})
     seconds = {"draw": time.perf_counter() - started}
-    write_json(out / REPORT_FILE, report_of(scene, assets, seconds))
+    write_json(out / REPORT_FILE, report_of(scene, seconds))
 
 
-def completed_spec(spec: SceneSpec, scene: DrawnScene, out: Path) -> SceneSpec:
+def completed_spec(spec: SceneSpec, scene: DrawnScene, assets: tuple[Asset, ...], out: Path) -> SceneSpec:
     """The planned spec with the objects that were drawn."""
-    return replace(spec, objects=tuple(_object(thing, out) for thing in scene.things), removed=scene.removed)
+    licences = {asset.id: asset.licence for asset in assets}
+    objects = tuple(_object(thing, licences.get(thing.shape.asset_id, BUILT_HERE), out) for thing in scene.things)
+    return replace(spec, objects=objects, removed=scene.removed)
 
 
-def _object(thing: Thing, out: Path) -> ObjectSpec:
+def _object(thing: Thing, licence: str, out: Path) -> ObjectSpec:
     file = thing.shape.folder / VISUAL_FILE
     named = file.relative_to(out) if thing.shape.made_here else file.absolute()
     return ObjectSpec(
@@ -66,18 +69,17 @@ def _object(thing: Thing, out: Path) -> ObjectSpec:
         geometry=GeometryRef(file=str(named), sha256=thing.shape.solid.visual_sha256, node=""),
         scale=thing.scale,
         static=thing.static,
+        licence=licence,
     )
 
 
-def report_of(scene: DrawnScene, assets: tuple[Asset, ...], seconds: dict[str, float]) -> CollisionReport:
+def report_of(scene: DrawnScene, seconds: dict[str, float]) -> CollisionReport:
     """How the scene came about."""
-    licences = {asset.id: asset.licence for asset in assets}
     return CollisionReport(
         things=tuple(
             ThingReport(
                 name=thing.name,
                 asset_id=thing.shape.asset_id,
-                licence=licences.get(thing.shape.asset_id, "CC0-1.0"),
                 role=thing.role,
                 static=thing.static,
                 at_rest=thing.at_rest,

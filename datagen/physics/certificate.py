@@ -12,7 +12,7 @@ import numpy as np
 
 from datagen.errors import SceneRejected
 from datagen.physics.bodies import WorldRun
-from datagen.physics.records import Check, PhysicsCertificate
+from datagen.physics.records import LABELS, Check, PhysicsCertificate
 from datagen.spec import PhysicsSettings
 from datagen.trajectory import Trajectory, apply_pose, rotation_angle
 
@@ -142,6 +142,11 @@ def convergence(run: WorldRun, finer: WorldRun) -> Check:
         return _limited("convergence", None, CHAOS_MM, "mm", gate=False)
     apart = np.linalg.norm(run.poses[-1, :, :3] - finer.poses[-1, :, :3], axis=1)
     return _limited("convergence", float(apart.max()) * 1000, CHAOS_MM, "mm", gate=False)
+
+
+def labels_of(checks: tuple[Check, ...]) -> tuple[str, ...]:
+    """What to know about a scene that is no reason to reject it."""
+    return tuple(LABELS[check.name] for check in checks if check.name in LABELS and not check.passed)
 
 
 def rejection(certificate: PhysicsCertificate) -> SceneRejected:

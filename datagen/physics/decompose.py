@@ -6,15 +6,12 @@ SIGGRAPH 2022. Mass properties come from the parts because the meshes themselves
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from scipy.spatial import ConvexHull, QhullError
 
 from datagen.codec import read_npz, sha256_arrays, sha256_record, write_npz
@@ -66,7 +63,8 @@ def convex_parts(
     digest = f"{sha256_arrays(vertices, faces)[:32]}-{sha256_record(asdict(settings))[:8]}"
     file = cache / f"{digest}.npz"
     if not file.exists():
-        with _lock(cache / f"{digest}.lock"):
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / f"{digest}.lock"):
             if not file.exists():
                 write_hulls(file, _decompose(name, vertices, faces, settings))
     return parts_from_hulls(name, read_hulls(file))
@@ -164,13 +162,3 @@ def _moments(hull: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     second = local / 20
     shift = np.outer(centre, inside)
     return total, centre + inside, second + total * (shift + shift.T + np.outer(inside, inside))
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold a file's lock; where the file system has none, work may be done twice, and the result is the same."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
-        with contextlib.suppress(OSError):
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+NULL_EFFECT = "null_effect"  # nothing moves differently, or nobody could see it
+LABELS = {"effect": NULL_EFFECT, "convergence": "chaotic", "rest_speed": "still_moving"}  # by the check that fails
+
 
 class Verdict(StrEnum):
     """Outcome of the gates."""
@@ -51,7 +54,7 @@ class PhysicsCertificate:
 
     key: str
     verdict: Verdict
-    labels: tuple[str, ...]  # "null_effect", "chaotic"
+    labels: tuple[str, ...]  # of `LABELS`
     checks: tuple[Check, ...]
     affected: tuple[str, ...]  # names of the objects that move differently
     divergence_frame: int | None  # first frame in which any object differs

@@ -40,7 +40,7 @@ def certify(
     return PhysicsCertificate(
         key=spec.key,
         verdict=Verdict.ACCEPTED if all(check.passed for check in checks if check.gate) else Verdict.REJECTED,
-        labels=_labels(checks),
+        labels=certificate.labels_of(checks),
         checks=checks,
         affected=affected,
         divergence_frame=min(frames, default=None),
@@ -95,11 +95,6 @@ def _checks(
         certificate.convergence(outcome.run, finer),
         certificate.effect(effects, spec.physics),
     )
-
-
-def _labels(checks: tuple[Check, ...]) -> tuple[str, ...]:
-    names = {"effect": "null_effect", "convergence": "chaotic", "rest_speed": "still_moving"}
-    return tuple(names[check.name] for check in checks if check.name in names and not check.passed)
 
 
 def bystanders_of(handover: Handover, outcome: Outcome, differences: dict[str, Difference]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from datagen.codec import read_npz, read_record, sha256_file, write_json
 from datagen.errors import DataError
 from datagen.figures import keep_difference
 from datagen.jobs import ComposeJob
-from datagen.metadata import SampleMetadata
+from datagen.metadata import EffectVisibility, SampleMetadata
 from datagen.physics.records import PhysicsCertificate
 from datagen.quadmask import Label, Policy
 from datagen.sample import (
@@ -25,6 +25,7 @@ from datagen.sample import (
     PHYSICS,
     REQUIRED_FILES,
     compose_sample,
+    labels_of,
     mask_of,
     read_layers,
     read_sample,
@@ -101,6 +102,22 @@ def test_humotos_licence_is_the_default_of_its_source(scene: SceneFolders, tmp_p
     made = compose_sample(scene.spec, scene.physics, scene.render, tmp_path / "out", {})
     assert made.metadata.licence.name == "Adobe Research License"
     assert "non-commercial" in made.metadata.licence.note
+
+
+@pytest.mark.parametrize(
+    ("labels", "visible", "expected"),
+    [
+        (("chaotic",), True, ("chaotic",)),
+        (("chaotic",), False, ("chaotic", "null_effect")),
+        (("null_effect",), False, ("null_effect",)),
+    ],
+)
+def test_an_effect_that_nobody_sees_is_none(
+    scene: SceneFolders, labels: tuple[str, ...], visible: bool, expected: tuple[str, ...]
+) -> None:
+    certificate = read_record(PhysicsCertificate, scene.physics / "certificate.json")
+    effect = EffectVisibility(share_per_frame=(), visible_frames=0.0, visible=visible)
+    assert labels_of(dataclasses.replace(certificate, labels=labels), effect) == expected
 
 
 def test_physics_holds_both_worlds_and_the_camera(scene: SceneFolders, sample: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from datagen.assets import AssetManifest, read_manifest
 from datagen.sources.kubric import plan_collisions
 from datagen.spec import PhysicsSettings, RenderSettings, SceneSpec
-from kubric_jobs.default_assets import default_manifest
+from kubric_jobs.default_assets import build_set
 
 Planner = Callable[..., SceneSpec]
 
@@ -24,7 +24,9 @@ def asset_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def embedded(asset_cache: Path) -> AssetManifest:
     """The embedded set."""
-    return read_manifest(default_manifest(asset_cache))
+    folder = asset_cache / "embedded"
+    build_set(folder)
+    return read_manifest(folder)
 
 
 @pytest.fixture

@@ -41,6 +41,8 @@ def test_samples_are_valid_and_show_an_effect(eval_set: Path) -> None:
     for sample in samples:
         metadata = json.loads((sample / "metadata.json").read_text())
         assert metadata["source"] == "kubric" and metadata["affected"] and metadata["mask"]["share"]["REMOVE"] > 0
+        licences = {thing["licence"] for thing in metadata["spec"]["objects"]}
+        assert all(licences) and metadata["licence"]["name"] == ", ".join(sorted(licences))
         removed = set(metadata["spec"]["removed"])
         with np.load(sample / "physics.npz") as physics:
             assert removed <= set(physics["factual_names"]) and not removed & set(physics["counterfactual_names"])
