@@ -119,12 +119,20 @@ def read_shard(path: Path) -> Iterator[PackedSample]:
                     files = {}
                 key = next_key
                 files[name] = _contents(archive, member, path)
+            _check_end(archive, path)
             if files:
                 yield PackedSample(key=key, files=files)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; expected a shard") from None
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DataError(f"{path}: not a readable tar ({error}); it may be truncated: pack the run again") from None
+
+
+def _check_end(archive: tarfile.TarFile, path: Path) -> None:
+    """Raise `DataError` unless a tar that was read to its end has one: tarfile takes a cut between members for it."""
+    size, needed = path.stat().st_size, archive.offset + 2 * tarfile.BLOCKSIZE
+    if size < needed or size % tarfile.RECORDSIZE:
+        raise DataError(f"{path}: has no end ({size} bytes); it is truncated: pack the run again")
 
 
 def unpack_shard(path: Path, folder: Path) -> list[Path]:

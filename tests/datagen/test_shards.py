@@ -132,6 +132,18 @@ def test_a_truncated_shard_is_named(samples: list[Path], tmp_path: Path, share: 
         list(read_shard(path))
 
 
+def test_a_cut_anywhere_is_noticed(samples: list[Path], tmp_path: Path) -> None:
+    """Also between two members, and inside the padding at the end."""
+    write_shards(samples[:1], tmp_path, "humoto", 1)
+    path = tmp_path / "humoto-000000.tar"
+    whole = path.read_bytes()
+    assert len(list(read_shard(path))) == 1
+    for size in range(tarfile.BLOCKSIZE, len(whole), tarfile.BLOCKSIZE):
+        path.write_bytes(whole[:size])
+        with pytest.raises(DataError, match=r"humoto-000000\.tar"):
+            list(read_shard(path))
+
+
 def test_a_member_that_is_no_sample_file_is_refused(tmp_path: Path) -> None:
     for name in ("../evil.json", "/etc/x.json", "nodot", ".hidden", "key..", "a b.json"):
         path = tmp_path / "bad.tar"
