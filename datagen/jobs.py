@@ -21,7 +21,7 @@ class ExtractJob:
 
     file: str
     sha256: str
-    body_points: int = 2500
+    body_points: int = 5000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ import numpy as np
 
 from datagen.codec import atomic_folder, read_npz, read_record, write_json, write_npz
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: more body points, most of them on hands
 
 
 @dataclass(frozen=True, kw_only=True)
