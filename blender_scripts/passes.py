@@ -33,7 +33,7 @@ class Kind(StrEnum):
     """What a pass sees."""
 
     LOOK = "look"  # the picture
-    KEY = "key"  # white surfaces under the key light alone
+    LIGHT = "light"  # the light that arrives: white surfaces, no light that comes from other surfaces
     MARKS = "marks"  # red: object id, green: 1 where a removed object is
 
 
@@ -74,8 +74,8 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
         filter_px=FILTER_PX,
         denoise=render.denoise,
     )
-    key = Settings(
-        kind=Kind.KEY,
+    light = Settings(
+        kind=Kind.LIGHT,
         width=small[0],
         height=small[1],
         samples=render.light_samples,
@@ -97,9 +97,9 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
     return (
         Pass(layer="rgb_factual", world=factual, hide_removed=False, settings=look),
         Pass(layer="rgb_counterfactual", world=counterfactual, hide_removed=True, settings=look),
-        Pass(layer="key_factual", world=factual, hide_removed=False, settings=key),
-        Pass(layer="key_hidden", world=factual, hide_removed=True, settings=key),
-        Pass(layer="key_counterfactual", world=counterfactual, hide_removed=True, settings=key),
+        Pass(layer="light_factual", world=factual, hide_removed=False, settings=light),
+        Pass(layer="light_hidden", world=factual, hide_removed=True, settings=light),
+        Pass(layer="light_counterfactual", world=counterfactual, hide_removed=True, settings=light),
         Pass(layer="ids_hidden", world=factual, hide_removed=True, settings=centre),
         Pass(layer="ids_counterfactual", world=counterfactual, hide_removed=True, settings=centre),
         Pass(
@@ -121,7 +121,7 @@ class Renderer:
         self.settings: Settings | None = None
         self.fresh = False
         self.cpu_seconds = 0.0  # inside Blender's render call
-        self.overrides = {Kind.KEY: white_material(), Kind.MARKS: mark_material()}
+        self.overrides = {Kind.LIGHT: white_material(), Kind.MARKS: mark_material()}
         set_constants(scene.spec, threads)
 
     def prepare(self, settings: Settings) -> None:
@@ -141,7 +141,7 @@ class Renderer:
         cycles.pixel_filter_type = "BOX" if settings.filter_px == CENTRE_PX else "BLACKMAN_HARRIS"
         cycles.filter_width = settings.filter_px
         blender.view_layers[0].material_override = self.overrides.get(settings.kind)
-        blender.world = self.scene.environment if settings.kind is Kind.LOOK else None
+        blender.world = None if settings.kind is Kind.MARKS else self.scene.environment
         set_output(settings.kind)
         self.settings, self.fresh = settings, True
 

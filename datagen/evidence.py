@@ -1,7 +1,7 @@
 """The layers behind a quadmask, from what was rendered and what moved.
 
-Ids tell where moved objects are seen; the key light alone, rendered with one seed in F, H and C, tells where light
-changed. Thresholds are those that were measured to give clean masks: see `change_of_light`.
+Ids tell where moved objects are seen; the light that arrives at surfaces, rendered with one seed in F, H and C,
+tells where it changed. Thresholds are those that were measured to give clean masks: see `change_of_light`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MIN_MOVE_M = 0.001
 MIN_MOVE_PX = 0.25
 MIN_COVERAGE = 1e-4  # below it, a share of a pixel is rounding
 MIN_LIGHT_CHANGE = 0.05
-DARK_SHARE = 0.02  # of the bright parts of the clip; where the key light gives less, its change cannot be seen
+DARK_SHARE = 0.02  # of the bright parts of the clip; where less arrives, its change cannot be seen
 BLUR_PX = 5
 SPECK_SHARE = 6e-5  # of the picture: smaller spots and holes of changed light are noise (15 px of 384x672)
 NEAREST_DEPTH_M = 0.1
@@ -35,25 +35,25 @@ class RenderedLayers:
     removed_coverage    float32 [num_frames, height, width], share of the pixel that shows a removed object in F
     ids_hidden          integers [num_frames, height, width], object at the pixel's centre in H; 0 is the room
     ids_counterfactual  likewise in C
-    key_*               float32 [num_frames, h, w], luminance by the key light alone in F, H, C; may be smaller
+    light_*             float32 [num_frames, h, w], light that arrives at surfaces in F, H, C; may be smaller
     """
 
     removed_coverage: np.ndarray
     ids_hidden: np.ndarray
     ids_counterfactual: np.ndarray
-    key_factual: np.ndarray
-    key_hidden: np.ndarray
-    key_counterfactual: np.ndarray
+    light_factual: np.ndarray
+    light_hidden: np.ndarray
+    light_counterfactual: np.ndarray
 
     def __post_init__(self) -> None:
-        full, light = self.removed_coverage.shape, self.key_factual.shape
+        full, light = self.removed_coverage.shape, self.light_factual.shape
         for name, expected in (
             ("removed_coverage", full),
             ("ids_hidden", full),
             ("ids_counterfactual", full),
-            ("key_factual", light),
-            ("key_hidden", light),
-            ("key_counterfactual", light),
+            ("light_factual", light),
+            ("light_hidden", light),
+            ("light_counterfactual", light),
         ):
             _check_layer(name, getattr(self, name), expected, full[0] if full else 0)
 
@@ -97,9 +97,9 @@ def _derive_frame(
         edge_px,
     )
     moving = before | after
-    key_hidden = rendered.key_hidden[frame]
-    lit = change_of_light(key_hidden, rendered.key_counterfactual[frame], moving, dark)
-    own = change_of_light(rendered.key_factual[frame], key_hidden, removed | moving, dark)
+    light_hidden = rendered.light_hidden[frame]
+    lit = change_of_light(light_hidden, rendered.light_counterfactual[frame], moving, dark)
+    own = change_of_light(rendered.light_factual[frame], light_hidden, removed | moving, dark)
     return removed, before, after, lit, own
 
 
@@ -128,8 +128,8 @@ def _grow(mask: np.ndarray, pixels: int) -> np.ndarray:
 
 
 def _dark(rendered: RenderedLayers) -> float:
-    """Luminance below which the key light gives next to nothing in this clip."""
-    return DARK_SHARE * float(np.percentile(rendered.key_hidden, 99))
+    """Luminance below which next to no light arrives in this clip."""
+    return DARK_SHARE * float(np.percentile(rendered.light_hidden, 99))
 
 
 def change_of_light(first: np.ndarray, second: np.ndarray, excluded: np.ndarray, dark: float) -> np.ndarray:

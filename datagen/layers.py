@@ -59,7 +59,7 @@ def standard_layers(width: int, height: int, light_scale: int) -> tuple[Layer, .
         return Layer(name=name, suffix=suffix, width=width, height=height, meaning=meaning)
 
     def light(name: str, world: str) -> Layer:
-        meaning = f"luminance by the key light alone, {world}, linear"
+        meaning = f"light that arrives at surfaces, {world}, linear"
         return Layer(name=name, suffix=".exr", width=small[0], height=small[1], meaning=meaning)
 
     return (
@@ -70,9 +70,9 @@ def standard_layers(width: int, height: int, light_scale: int) -> tuple[Layer, .
         ),
         full("ids_hidden", ".exr", "object id at the pixel centre in H"),
         full("ids_counterfactual", ".exr", "object id at the pixel centre in C"),
-        light("key_factual", "F"),
-        light("key_hidden", "H"),
-        light("key_counterfactual", "C"),
+        light("light_factual", "F"),
+        light("light_hidden", "H"),
+        light("light_counterfactual", "C"),
     )
 
 

@@ -180,7 +180,7 @@ def test_coverage_is_where_the_body_is(rendered: Rendered, frame: int) -> None:
 
 def test_every_pixel_that_shows_the_body_is_covered(rendered: Rendered) -> None:
     """Without the denoiser's spread, colour differs by the body only where its coverage is above zero."""
-    factual, hidden = rendered.layer("key_factual", 0), rendered.layer("key_hidden", 0)
+    factual, hidden = rendered.layer("light_factual", 0), rendered.layer("light_hidden", 0)
     coverage = rendered.layer("removed_coverage", 0)
     floor = np.abs(factual - hidden) > 1e-6
     assert floor[coverage > 0.5].mean() > 0.9
@@ -191,7 +191,7 @@ def test_every_pixel_that_shows_the_body_is_covered(rendered: Rendered) -> None:
 
 
 def test_shadow_of_the_person_is_found(rendered: Rendered) -> None:
-    factual, hidden = rendered.layer("key_factual", 0), rendered.layer("key_hidden", 0)
+    factual, hidden = rendered.layer("light_factual", 0), rendered.layer("light_hidden", 0)
     outside = (rendered.layer("removed_coverage", 0) == 0) & (rendered.layer("ids_hidden", 0) == 0)
     darker = outside & (factual < 0.6 * hidden)
     assert 20 < darker.sum() < 0.2 * darker.size
@@ -200,12 +200,12 @@ def test_shadow_of_the_person_is_found(rendered: Rendered) -> None:
 
 def test_far_pixels_are_equal_in_both_worlds(rendered: Rendered) -> None:
     """At frame 0 the vase is where it was, so that H and C are one picture."""
-    for name in ("key", "ids"):
+    for name in ("light", "ids"):
         assert np.array_equal(rendered.layer(f"{name}_hidden", 0), rendered.layer(f"{name}_counterfactual", 0))
     assert not np.array_equal(rendered.layer("ids_hidden", 1), rendered.layer("ids_counterfactual", 1))
     apart = np.abs(rendered.layer("rgb_factual", 0).astype(int) - rendered.layer("rgb_counterfactual", 0)).max(axis=-1)
     near = (rendered.layer("removed_coverage", 0) > 0) | (
-        rendered.layer("key_factual", 0) < 0.95 * rendered.layer("key_hidden", 0)
+        rendered.layer("light_factual", 0) < 0.95 * rendered.layer("light_hidden", 0)
     )
     far = cv2.distanceTransform((~near).astype(np.uint8), cv2.DIST_L2, 3) > 12
     assert far.mean() > 0.2

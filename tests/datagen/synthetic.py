@@ -213,9 +213,9 @@ def draw_frame(spec: SceneSpec, frame: int) -> dict[str, np.ndarray]:
         "removed_coverage": (ids["F"] == spec.ids()["stick"]).astype(np.float32),
         "ids_hidden": ids["H"].astype(np.float32),
         "ids_counterfactual": ids["C"].astype(np.float32),
-        "key_factual": keys["F"][::scale, ::scale],
-        "key_hidden": keys["H"][::scale, ::scale],
-        "key_counterfactual": keys["C"][::scale, ::scale],
+        "light_factual": keys["F"][::scale, ::scale],
+        "light_hidden": keys["H"][::scale, ::scale],
+        "light_counterfactual": keys["C"][::scale, ::scale],
     }
 
 

@@ -22,9 +22,9 @@ def rendered(**layers: np.ndarray) -> RenderedLayers:
         "removed_coverage": empty,
         "ids_hidden": empty,
         "ids_counterfactual": empty,
-        "key_factual": bright,
-        "key_hidden": bright,
-        "key_counterfactual": bright,
+        "light_factual": bright,
+        "light_hidden": bright,
+        "light_counterfactual": bright,
     }
     return RenderedLayers(**{**default, **layers})
 
@@ -75,7 +75,7 @@ def test_a_shadow_of_what_moved_is_found_and_clean() -> None:
     key = np.ones((SHAPE[0], 20, 30), dtype=np.float32)
     shadowed = key.copy()
     shadowed[:, 12:18, 3:12] = 0.5
-    layers = derive_layers(rendered(key_counterfactual=shadowed), moved())
+    layers = derive_layers(rendered(light_counterfactual=shadowed), moved())
     core = np.zeros(SHAPE, dtype=bool)
     core[:, 24:36, 6:24] = True
     reach = np.zeros(SHAPE, dtype=bool)
@@ -89,14 +89,14 @@ def test_the_removed_objects_own_shadow_is_apart() -> None:
     key = np.ones((SHAPE[0], 20, 30), dtype=np.float32)
     shadowed = key.copy()
     shadowed[:, 5:10, 5:10] = 0.3
-    layers = derive_layers(rendered(key_factual=shadowed), moved())
+    layers = derive_layers(rendered(light_factual=shadowed), moved())
     assert layers.own_effects.any() and not layers.lit_by_moved.any()
 
 
 def test_a_slight_change_of_light_is_none() -> None:
     key = np.ones((SHAPE[0], 20, 30), dtype=np.float32)
-    assert not derive_layers(rendered(key_counterfactual=key * 0.96), moved()).lit_by_moved.any()
-    assert derive_layers(rendered(key_counterfactual=key * 0.94), moved()).lit_by_moved.all()
+    assert not derive_layers(rendered(light_counterfactual=key * 0.96), moved()).lit_by_moved.any()
+    assert derive_layers(rendered(light_counterfactual=key * 0.94), moved()).lit_by_moved.all()
 
 
 def test_dark_corners_do_not_flicker() -> None:
@@ -104,7 +104,7 @@ def test_dark_corners_do_not_flicker() -> None:
     key[:, :, :10] = 1e-4
     changed = key.copy()
     changed[:, :, :10] = 2e-4
-    assert not derive_layers(rendered(key_hidden=key, key_counterfactual=changed), moved()).lit_by_moved.any()
+    assert not derive_layers(rendered(light_hidden=key, light_counterfactual=changed), moved()).lit_by_moved.any()
 
 
 def test_no_rim_around_what_is_excluded() -> None:
@@ -140,7 +140,7 @@ def test_specks_go_and_holes_close() -> None:
     ("layers", "message"),
     [
         ({"ids_hidden": np.zeros((2, 40, 61))}, r"layer 'ids_hidden'.*\(2, 40, 61\)"),
-        ({"key_hidden": np.zeros((1, 20, 30))}, r"layer 'key_hidden'.*\(1, 20, 30\)"),
+        ({"light_hidden": np.zeros((1, 20, 30))}, r"layer 'light_hidden'.*\(1, 20, 30\)"),
         ({"removed_coverage": box(1, 1, np.nan)}, "layer 'removed_coverage': frame 0 .* no numbers"),
         ({"ids_counterfactual": box(1, 1, -1.0)}, "layer 'ids_counterfactual': frame 0 holds -1"),
     ],

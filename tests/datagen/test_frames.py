@@ -26,7 +26,7 @@ def test_what_was_drawn_comes_back(render: Path) -> None:
             assert np.array_equal(found, picture)
             assert found.dtype == (np.uint8 if name.startswith("rgb") else np.float32)
     assert scene.frames("rgb_factual").shape == (2, 64, 96, 3)
-    assert scene.frames("key_hidden").shape == (2, 32, 48)
+    assert scene.frames("light_hidden").shape == (2, 32, 48)
 
 
 def test_an_unknown_layer_is_corrected(render: Path) -> None:
