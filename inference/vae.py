@@ -1,0 +1,84 @@
+"""Encoding to and decoding from latents with the stock VAE, right for every number of latents.
+
+diffusers decodes an even count of latents wrongly: 22 latents give 88 shifted frames. Its temporal upsampler tells the
+start of a video by an odd frame count, which a last single latent has too. Here latent 0 is decoded alone, then pairs,
+with the cache of the causal convolutions, and the upsampler is told which of the two it sees: n latents, 4n - 3 frames,
+as in the code that VOID was trained with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from diffusers import AutoencoderKLCogVideoX
+from diffusers.models.upsampling import CogVideoXUpsample3D
+from torch import Tensor
+from torch.nn import functional
+
+LATENTS_A_CHUNK = 2  # what the VAE was trained with; group norms run over a chunk, so another number changes the result
+
+
+def encode(vae: AutoencoderKLCogVideoX, frames: Tensor) -> Tensor:
+    """Scaled latents [1, num_latents, 16, height / 8, width / 8] of frames [1, 3, 8k + 5, height, width]."""
+    latents = vae.encode(frames).latent_dist.mode() * vae.config.scaling_factor
+    return latents.transpose(1, 2)
+
+
+def decode(vae: AutoencoderKLCogVideoX, latents: Tensor) -> Tensor:
+    """Frames [1, 3, 4n - 3, 8 height, 8 width] of scaled latents [1, n, 16, height, width]."""
+    return torch.cat(list(decode_chunks(vae, latents)), dim=2)
+
+
+def decode_chunks(vae: AutoencoderKLCogVideoX, latents: Tensor) -> Iterator[Tensor]:
+    """Frames of latent 0, then of each pair that follows, in order: 1 frame, then 8 each, 4 for a last single latent."""
+    scaled = (latents / vae.config.scaling_factor).transpose(1, 2)
+    if vae.post_quant_conv is not None:
+        scaled = vae.post_quant_conv(scaled)
+    cache = None
+    first, *rest = scaled.split([1, scaled.shape[2] - 1], dim=2)
+    chunks = [first, *(chunk for later in rest if later.shape[2] for chunk in later.split(LATENTS_A_CHUNK, dim=2))]
+    for number, chunk in enumerate(chunks):
+        with _chunk_position(vae, first=number == 0):
+            frames, cache = vae.decoder(chunk, conv_cache=cache)
+        yield frames
+
+
+def correct_upsampling(vae: AutoencoderKLCogVideoX) -> AutoencoderKLCogVideoX:
+    """`vae` itself, its temporal upsamplers replaced by ones that are told where in the video they are.
+
+    The weights stay where they are, under the same names.
+    """
+    for block in vae.decoder.up_blocks:
+        for index, layer in enumerate(block.upsamplers or ()):
+            if layer.compress_time and not isinstance(layer, ToldUpsample):
+                block.upsamplers[index] = ToldUpsample(layer)
+    return vae
+
+
+class ToldUpsample(CogVideoXUpsample3D):
+    """Doubles height and width, and the frame count too unless the chunk is the first one of a video."""
+
+    def __init__(self, stock: CogVideoXUpsample3D) -> None:
+        torch.nn.Module.__init__(self)
+        self.conv = stock.conv
+        self.compress_time = True
+        self.first_chunk = True
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """[batch, channels, frames, height, width] -> the same, larger."""
+        in_time = 1 if self.first_chunk else 2
+        grown = functional.interpolate(inputs, scale_factor=(in_time, 2, 2))
+        batch, channels, frames, height, width = grown.shape
+        pictures = grown.transpose(1, 2).reshape(batch * frames, channels, height, width)
+        return self.conv(pictures).reshape(batch, frames, -1, height, width).transpose(1, 2)
+
+
+@contextmanager
+def _chunk_position(vae: AutoencoderKLCogVideoX, *, first: bool) -> Iterator[None]:
+    """Tell the upsamplers, for one chunk."""
+    told = [layer for layer in vae.decoder.modules() if isinstance(layer, ToldUpsample)]
+    for layer in told:
+        layer.first_chunk = first
+    yield
