@@ -20,6 +20,7 @@ from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.nodes import new_material
 from datagen.camera import lens_of, project
 from datagen.entry import silenced
+from datagen.regions import Box
 from datagen.seeding import seed_for
 from datagen.spec import RenderSettings, SceneSpec, World
 
@@ -60,10 +61,14 @@ class Pass:
     settings: Settings
     channel: int = 0  # of the float picture
     around_removed: bool = False  # render only where the removed objects are
+    twin: str = ""  # a layer of equal settings, made before: its picture is copied where it shows the same state
 
 
 def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
-    """The passes that make `datagen.layers.standard_layers`, those of equal settings together."""
+    """The passes that make `datagen.layers.standard_layers`, those of equal settings together.
+
+    The pictures come last: what the other layers say decides where the counterfactual one has to be rendered.
+    """
     small = (-(-render.width // render.light_scale), -(-render.height // render.light_scale))
     look = Settings(
         kind=Kind.LOOK,
@@ -95,13 +100,13 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
     centre = replace(coverage, samples=1, filter_px=CENTRE_PX)
     factual, counterfactual = World.FACTUAL, World.COUNTERFACTUAL
     return (
-        Pass(layer="rgb_factual", world=factual, hide_removed=False, settings=look),
-        Pass(layer="rgb_counterfactual", world=counterfactual, hide_removed=True, settings=look),
         Pass(layer="light_factual", world=factual, hide_removed=False, settings=light),
         Pass(layer="light_hidden", world=factual, hide_removed=True, settings=light),
-        Pass(layer="light_counterfactual", world=counterfactual, hide_removed=True, settings=light),
+        Pass(
+            layer="light_counterfactual", world=counterfactual, hide_removed=True, settings=light, twin="light_hidden"
+        ),
         Pass(layer="ids_hidden", world=factual, hide_removed=True, settings=centre),
-        Pass(layer="ids_counterfactual", world=counterfactual, hide_removed=True, settings=centre),
+        Pass(layer="ids_counterfactual", world=counterfactual, hide_removed=True, settings=centre, twin="ids_hidden"),
         Pass(
             layer="removed_coverage",
             world=factual,
@@ -110,7 +115,29 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
             channel=1,
             around_removed=True,
         ),
+        Pass(layer="rgb_factual", world=factual, hide_removed=False, settings=look),
+        Pass(layer="rgb_counterfactual", world=counterfactual, hide_removed=True, settings=look),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Border:
+    """Part of the picture to render, as shares of its size, from the lower left corner."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    @classmethod
+    def of(cls, box: Box, width: int, height: int) -> Border:
+        """The border of some pixels."""
+        return cls(
+            left=box.left / width,
+            bottom=1 - box.bottom / height,
+            right=box.right / width,
+            top=1 - box.top / height,
+        )
 
 
 class Renderer:
@@ -145,16 +172,15 @@ class Renderer:
         set_output(settings.kind)
         self.settings, self.fresh = settings, True
 
-    def picture(self, state: SceneState, path: Path, around: tuple[str, ...]) -> None:
-        """Render a state into a file; with `around`, only the box of those things."""
+    def picture(self, state: SceneState, path: Path, border: Border | None = None) -> None:
+        """Render a state into a file; with a border, only what lies inside."""
         self.scene.show(state)
         render = bpy.context.scene.render
         render.filepath = str(path)
-        render.use_border = bool(around)
-        if around:
-            sides = ("border_min_x", "border_min_y", "border_max_x", "border_max_y")
-            for side, value in zip(sides, self.box_of(state, around), strict=True):
-                setattr(render, side, value)
+        render.use_border = border is not None
+        if border is not None:
+            render.border_min_x, render.border_max_x = border.left, border.right
+            render.border_min_y, render.border_max_y = border.bottom, border.top
         before = time.process_time()
         with silenced():
             bpy.ops.render.render(write_still=True)
@@ -162,16 +188,18 @@ class Renderer:
         if self.fresh:
             render.use_persistent_data, self.fresh = True, False
 
-    def box_of(self, state: SceneState, names: tuple[str, ...]) -> tuple[float, float, float, float]:
-        """Smallest border (left, bottom, right, top, as shares) with room for the filter around some things."""
+    def border_of(self, state: SceneState, names: tuple[str, ...]) -> Border | None:
+        """Smallest border with room for the filter around some things; None for the whole picture."""
+        self.scene.show(state)
         lens = lens_of(self.scene.spec, self.scene.staging)
         pixels, depth = project(np.concatenate(list(self.surface_points(names))), state.camera, lens)
         if depth.min() <= 0.05:
-            return 0.0, 0.0, 1.0, 1.0
+            return None
         size = np.array([lens.width, lens.height])
-        low = np.clip(np.floor(pixels.min(axis=0)) - COVERAGE_BORDER_PX, 0, size - 1) / size
-        high = np.clip(np.ceil(pixels.max(axis=0)) + COVERAGE_BORDER_PX, 1, size) / size
-        return float(low[0]), float(1 - high[1]), float(high[0]), float(1 - low[1])
+        low = np.clip(np.floor(pixels.min(axis=0)) - COVERAGE_BORDER_PX, 0, size - 1).astype(int)
+        high = np.clip(np.ceil(pixels.max(axis=0)) + COVERAGE_BORDER_PX, 1, size).astype(int)
+        box = Box(left=int(low[0]), top=int(low[1]), right=int(high[0]), bottom=int(high[1]))
+        return Border.of(box, lens.width, lens.height)
 
     def surface_points(self, names: tuple[str, ...]) -> Iterator[np.ndarray]:
         """World positions [V, 3] of the vertices of some objects and people, as posed."""

@@ -6,7 +6,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,14 +15,16 @@ import numpy as np
 
 from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
 from blender_scripts.passes import Kind, Pass, Renderer, keep_channel, standard_passes
+from blender_scripts.reuse import Reuse, changed_pixels
 from datagen.codec import read_record, write_json
 from datagen.errors import SceneFailed
 from datagen.jobs import RenderJob
-from datagen.layers import MANIFEST, Layer, RenderManifest, standard_layers
+from datagen.layers import MANIFEST, Layer, RenderManifest, ReuseReport, standard_layers
 from datagen.spec import SceneSpec, Staging
 from datagen.trajectory import read_trajectories
 
 SCRATCH = "scratch.exr"
+REUSING = "rgb_counterfactual"
 
 
 class Stopwatch:
@@ -53,35 +55,55 @@ def render_job(job: RenderJob, out: Path) -> None:
         renderer = Renderer(scene, job.threads)
     layers = standard_layers(spec.render.width, spec.render.height, spec.render.light_scale)
     by_name = {layer.name: layer for layer in layers}
-    for one in standard_passes(spec.render):
+    passes = standard_passes(spec.render)
+    states = {one.layer: states_of(scene, one) for one in passes}
+    reuse = None
+    for one in passes:
         with watch.stage(one.layer):
-            render_layer(renderer, scene, one, by_name[one.layer], out)
+            if one.layer == REUSING and spec.render.reuse_unchanged:
+                region = changed_pixels(scene, by_name, Path(job.physics), out)
+                reuse = Reuse(renderer, one, by_name, region, out).render()
+            else:
+                render_layer(renderer, one, states, by_name, out)
     (out / SCRATCH).unlink(missing_ok=True)
-    write_json(out / MANIFEST, manifest(spec, layers, watch, renderer.cpu_seconds))
+    write_json(out / MANIFEST, manifest(spec, layers, watch, renderer.cpu_seconds, reuse))
     report(spec, watch)
 
 
-def render_layer(renderer: Renderer, scene: BuiltScene, one: Pass, layer: Layer, out: Path) -> None:
-    """All frames of a layer; a frame in which nothing has moved since the last picture is a copy of it."""
-    renderer.prepare(one.settings)
-    (out / layer.name).mkdir(exist_ok=True)
+def states_of(scene: BuiltScene, one: Pass) -> tuple[SceneState, ...]:
+    """What a pass shows, frame by frame."""
     hidden = scene.spec.removed if one.hide_removed else ()
+    return tuple(scene.state(one.world, hidden, frame) for frame in range(scene.spec.clip.num_frames))
+
+
+def render_layer(
+    renderer: Renderer,
+    one: Pass,
+    states: Mapping[str, tuple[SceneState, ...]],
+    layers: Mapping[str, Layer],
+    out: Path,
+) -> None:
+    """All frames of a layer; a frame that looks like the last picture, or like the twin layer's, is a copy of it."""
+    renderer.prepare(one.settings)
+    layer = layers[one.layer]
+    (out / layer.name).mkdir(exist_ok=True)
     drawn: SceneState | None = None
-    for frame in range(scene.spec.clip.num_frames):
-        state = scene.state(one.world, hidden, frame)
+    for frame, state in enumerate(states[one.layer]):
         target = layer.path(out, frame)
         if drawn is not None and state.looks_like(drawn):
             shutil.copyfile(layer.path(out, drawn.frame), target)
-            continue
-        draw(renderer, one, state, target, out)
-        drawn = state
+        elif one.twin and state.looks_like(states[one.twin][frame]):
+            shutil.copyfile(layers[one.twin].path(out, frame), target)
+        else:
+            draw(renderer, one, state, target, out)
+            drawn = state
 
 
 def draw(renderer: Renderer, one: Pass, state: SceneState, target: Path, out: Path) -> None:
     """Render one picture."""
-    around = renderer.scene.spec.removed if one.around_removed else ()
+    border = renderer.border_of(state, renderer.scene.spec.removed) if one.around_removed else None
     picture = target if one.settings.kind is Kind.LOOK else out / SCRATCH
-    renderer.picture(state, picture, around)
+    renderer.picture(state, picture, border)
     if not picture.is_file():
         key = renderer.scene.spec.key
         raise SceneFailed(f"{key}: Blender wrote no {one.layer} of frame {state.frame}; see the worker's log")
@@ -90,7 +112,13 @@ def draw(renderer: Renderer, one: Pass, state: SceneState, target: Path, out: Pa
         picture.unlink()
 
 
-def manifest(spec: SceneSpec, layers: tuple[Layer, ...], watch: Stopwatch, engine_cpu_seconds: float) -> RenderManifest:
+def manifest(
+    spec: SceneSpec,
+    layers: tuple[Layer, ...],
+    watch: Stopwatch,
+    engine_cpu_seconds: float,
+    reuse: ReuseReport | None,
+) -> RenderManifest:
     """What was made, with what, and what it cost."""
     return RenderManifest(
         key=spec.key,
@@ -103,6 +131,7 @@ def manifest(spec: SceneSpec, layers: tuple[Layer, ...], watch: Stopwatch, engin
         cpu_seconds=watch.cpu_seconds,
         engine_cpu_seconds=engine_cpu_seconds,
         peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        reuse=reuse,
     )
 
 

@@ -7,15 +7,17 @@ tells where it changed. Thresholds are those that were measured to give clean ma
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from datagen.camera import Lens, to_camera
+from datagen.camera import Lens, lens_of, to_camera
 from datagen.errors import DataError
-from datagen.quadmask import MaskLayers
+from datagen.quadmask import MaskLayers, Policy
+from datagen.regions import spill
+from datagen.spec import SceneSpec, Staging, World
 from datagen.trajectory import Trajectory, apply_pose
 
 MIN_MOVE_M = 0.001
@@ -26,6 +28,7 @@ DARK_SHARE = 0.02  # of the bright parts of the clip; where less arrives, its ch
 BLUR_PX = 5
 SPECK_SHARE = 6e-5  # of the picture: smaller spots and holes of changed light are noise (15 px of 384x672)
 NEAREST_DEPTH_M = 0.1
+SPILLING = ("removed", "moved_after", "own_effects", "lit_by_moved")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +178,36 @@ def _small_parts(mask: np.ndarray, least: int) -> np.ndarray:
     small = np.bincount(parts.ravel()) < least
     small[0] = False
     return np.asarray(small[parts])
+
+
+def with_spill(layers: MaskLayers, full: np.ndarray, removed: np.ndarray) -> MaskLayers:
+    """The layers with the traces that denoising left beside them; videos uint8 [num_frames, height, width, 3].
+
+    A trace belongs to what left it: to the first of `SPILLING` that it lies beside.
+    """
+    grown = {name: getattr(layers, name).copy() for name in SPILLING}
+    region = layers.removed | layers.affected(Policy.EFFECTS)
+    for frame, (first, second) in enumerate(zip(full, removed, strict=True)):
+        trace = spill(first, second, region[frame])
+        for name in SPILLING:
+            beside = trace & spill(first, second, getattr(layers, name)[frame])
+            grown[name][frame] |= beside
+            trace &= ~beside
+    return replace(layers, **grown)
+
+
+def moved_in_scene(
+    spec: SceneSpec, worlds: Mapping[World, Trajectory], staging: Staging, corners: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """`moved_flags` of a scene; corners: [8, 3] of each object's bounding box, object frame."""
+    return moved_flags(
+        ids=spec.ids(),
+        factual=worlds[World.FACTUAL],
+        counterfactual=worlds[World.COUNTERFACTUAL],
+        corners=corners,
+        lens=lens_of(spec, staging),
+        world_from_camera=np.array(staging.world_from_camera),
+    )
 
 
 def moved_flags(

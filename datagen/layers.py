@@ -29,6 +29,16 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReuseReport:
+    """What it took to render the counterfactual pictures only where they differ from the factual ones."""
+
+    rendered_share: float  # of all pixels of the clip
+    num_renders: int
+    unmasked_mean: float  # |F - C|, noise smoothed, in levels of 255, where both were rendered and the mask says KEEP
+    unmasked_p999: float  # likewise, the 99.9th percentile
+
+
+@dataclass(frozen=True, kw_only=True)
 class RenderManifest:
     """What lies in a render's folder, and how it was made."""
 
@@ -42,6 +52,7 @@ class RenderManifest:
     cpu_seconds: dict[str, float]  # CPU time by stage
     engine_cpu_seconds: float  # of that, inside the engine's render call
     peak_rss_bytes: int
+    reuse: ReuseReport | None = None  # None: all of every picture was rendered
 
     def layer(self, name: str) -> Layer:
         """The layer of that name."""

@@ -25,7 +25,7 @@ from datagen import __version__
 from datagen.camera import lens_of
 from datagen.codec import atomic_folder, read_npz, read_record, sha256_file, sha256_record, write_json, write_npz
 from datagen.errors import DataError
-from datagen.evidence import RenderedLayers, derive_layers, moved_flags
+from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene, with_spill
 from datagen.figures import effect_visibility, keep_differences, mask_statistics
 from datagen.frames import RenderedScene
 from datagen.metadata import FORMAT_VERSION, EffectVisibility, SampleMetadata, licence_of, removed_things
@@ -94,8 +94,8 @@ def fill_sample(
     simulated = read_physics(physics)
     scene = RenderedScene(render)
     check_inputs(spec, simulated, scene)
-    layers = derive_layers(read_rendered(scene), _moved(spec, simulated))
     full, removed = scene.frames("rgb_factual"), scene.frames("rgb_counterfactual")
+    layers = with_spill(derive_layers(read_rendered(scene), _moved(spec, simulated)), full, removed)
     mask = compose_mask(layers, wanted)
     encode_rgb(folder / RGB_FULL, full, spec.clip.fps)
     encode_rgb(folder / RGB_REMOVED, removed, spec.clip.fps)
@@ -155,14 +155,8 @@ def check_inputs(spec: SceneSpec, physics: ScenePhysics, scene: RenderedScene) -
 
 def _moved(spec: SceneSpec, physics: ScenePhysics) -> np.ndarray:
     """Which object is elsewhere in the other world, bool [num_frames, max id + 1]."""
-    return moved_flags(
-        ids=spec.ids(),
-        factual=physics.worlds[World.FACTUAL],
-        counterfactual=physics.worlds[World.COUNTERFACTUAL],
-        corners={body.name: np.array(body.corners) for body in physics.certificate.bodies},
-        lens=lens_of(spec, physics.staging),
-        world_from_camera=np.array(physics.staging.world_from_camera),
-    )
+    corners = {body.name: np.array(body.corners) for body in physics.certificate.bodies}
+    return moved_in_scene(spec, physics.worlds, physics.staging, corners)
 
 
 def physics_arrays(spec: SceneSpec, physics: ScenePhysics) -> dict[str, np.ndarray]:
