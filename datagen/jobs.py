@@ -16,6 +16,17 @@ class RenderJob:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OracleJob:
+    """The input of `python -m blender_scripts.oracle`."""
+
+    spec: str  # path of the SceneSpec's JSON
+    physics: str  # folder with trajectories.npz and staging.json
+    frames: tuple[int, ...]
+    samples: int
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExtractJob:
     """The input of `python -m blender_scripts.extract_sequence`."""
 
