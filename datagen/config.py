@@ -86,6 +86,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "kubric.null_share": (0, 1),
     "physics.substep_hz": (120, 100_000),
     "physics.settle_s": (0.05, 10),
+    "physics.perturbed": (0, 64),
     "physics.timeout_s": (1, math.inf),
     "render.width": (32, 8192),
     "render.height": (32, 8192),

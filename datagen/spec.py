@@ -8,6 +8,7 @@ masks uint8 [num_frames, height, width].
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -42,6 +43,13 @@ class Clip:
     start_s: float  # of frame 0, in the sequence's own time
     num_frames: int
     fps: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.start_s) and 0 < self.fps < math.inf and self.num_frames >= 1):
+            raise SpecError(
+                f"a clip of {self.num_frames} frames at {self.fps:g} per second from {self.start_s:g} s cannot be made; "
+                "expected at least one frame and a rate above 0 (a fraction will do)"
+            )
 
     def times_s(self) -> list[float]:
         """Time of each frame since frame 0 [s]."""
@@ -148,6 +156,7 @@ class PhysicsSettings:
     max_free_fall_error: float = 0.01
     min_effect_mm: float = 50.0
     min_effect_deg: float = 10.0
+    perturbed: int = 4  # simulations from a start jittered within measurement noise: the spread of the true outcome
     timeout_s: float = 600.0
 
 
