@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from datagen.physics.materials import is_known
 from datagen.physics.records import PhysicsCertificate
 from datagen.spec import SceneSpec
 
@@ -36,6 +38,7 @@ class MaskStatistics:
     policy: str
     share: dict[str, float]  # of all pixels of the clip; adds up to 1
     num_frames: dict[str, int]  # frames that hold the label at all
+    form: str = "quad"  # "binary", "trimask" and "grid" tell less
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +89,7 @@ class SampleMetadata:
     provenance: dict[str, Any]
     versions: dict[str, str]
     files: dict[str, str]  # sha256 of every other file of the sample
+    warnings: tuple[str, ...] = ()  # what the sample's physics guessed or left out, in words
 
 
 LICENCES: Mapping[str, Licence] = {
@@ -116,3 +120,34 @@ def removed_things(spec: SceneSpec) -> tuple[RemovedThing, ...]:
     return tuple(
         RemovedThing(name=name, kind=categories[name][0], category=categories[name][1]) for name in spec.removed
     )
+
+
+LIQUIDS = re.compile(
+    r"(?<![a-z])(pour\w*|drink\w*|drank|sip\w*|spill\w*|rins\w+|wash\w*|water(?:s|ed|ing)?|coffee|tea|juice|milk|liquid\w*|soup|wine)"
+    r"(?![a-z])"
+)
+VESSELS = ("soup ladle", "wash tub", "wine glass", "tea towel", "water bottle")
+
+
+def warnings_of(spec: SceneSpec) -> tuple[str, ...]:
+    """What a scene's physics guesses or leaves out: materials that the table lacks, and liquids."""
+    unknown = sorted({thing.category for thing in spec.objects if not is_known(thing.category)})
+    guessed = tuple(
+        f"no material is known for '{category}': taken as an average one, its density guessed from its volume"
+        for category in unknown
+    )
+    words = liquid_words(f"{spec.sequence} {spec.description}") if spec.source == "humoto" else ()
+    if not words:
+        return guessed
+    return (
+        *guessed,
+        f"liquids are not simulated, and the script speaks of some ({', '.join(words)}): vessels are empty",
+    )
+
+
+def liquid_words(script: str) -> tuple[str, ...]:
+    """Words of a script by which something is poured, drunk or spilt, sorted; names of vessels do not count."""
+    text = script.lower().replace("_", " ").replace("-", " ")
+    for vessel in VESSELS:
+        text = text.replace(vessel, " ")
+    return tuple(sorted(set(LIQUIDS.findall(text))))

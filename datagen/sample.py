@@ -28,7 +28,7 @@ from datagen.errors import DataError
 from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene, with_spill
 from datagen.figures import effect_visibility, keep_differences, mask_statistics
 from datagen.frames import RenderedScene
-from datagen.metadata import FORMAT_VERSION, EffectVisibility, SampleMetadata, licence_of, removed_things
+from datagen.metadata import FORMAT_VERSION, EffectVisibility, SampleMetadata, licence_of, removed_things, warnings_of
 from datagen.physics.records import NULL_EFFECT, PhysicsCertificate
 from datagen.quadmask import MaskLayers, Policy, compose_mask, parse_policy
 from datagen.spec import SceneSpec, Staging, World
@@ -284,5 +284,6 @@ def _metadata(
         provenance=dict(provenance),
         versions={**certificate.versions, **scene.manifest.versions, "voidgen": __version__},
         files=files,
+        warnings=warnings_of(spec),
         **figures,
     )
