@@ -14,6 +14,7 @@ import numpy as np
 from datagen.physics.bodies import WorldRun
 from datagen.physics.certificate import MIN_SPAN_STEPS, corner_difference, spans
 
+REACH_M = 0.02  # engines report gaps below this
 TOUCH_M = 0.001  # a gap below this is a touch: Bullet's margin
 START_S = 0.02  # what is touched within this time was touched at the start
 MIN_SPAN_S = 0.04  # of free flight that an acceleration is fitted over
@@ -30,6 +31,7 @@ class Course:
     times_s  float64 [S]; centre float64 [S, D, 3], of mass [m]
     poses    float64 [num_frames, D, 7], `world_from_object`
     pairs    names that came within reach of a contact; gap float64 [S, K] [m], NaN where they are apart
+    pushes_at_m  gap from which the engine's contacts may push: Bullet's do a step ahead
     """
 
     engine: str
@@ -39,6 +41,7 @@ class Course:
     poses: np.ndarray
     pairs: tuple[Pair, ...]
     gap: np.ndarray
+    pushes_at_m: float = 0.0
 
     @staticmethod
     def of(
@@ -73,9 +76,10 @@ class Course:
         return found
 
     def airborne(self, name: str) -> np.ndarray:
-        """Whether nothing is within reach of an object, bool [S]."""
+        """Whether nothing can push an object, bool [S]."""
         columns = [column for column, pair in enumerate(self.pairs) if name in pair]
-        return np.asarray(np.isnan(self.gap[:, columns]).all(axis=1))
+        gap = np.nan_to_num(self.gap[:, columns], nan=np.inf)
+        return np.asarray((gap > self.pushes_at_m).all(axis=1))
 
 
 def course_of(run: WorldRun, starts_at_s: float | None = None) -> Course:
@@ -90,6 +94,7 @@ def course_of(run: WorldRun, starts_at_s: float | None = None) -> Course:
         poses=run.poses[:, columns],
         pairs=run.pairs,
         gap=-run.penetration.astype(np.float64),
+        pushes_at_m=REACH_M,
     )
 
 

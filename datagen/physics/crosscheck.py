@@ -17,7 +17,7 @@ import mujoco
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from datagen.physics.agreement import Course
+from datagen.physics.agreement import REACH_M, Course
 from datagen.physics.bodies import FLOOR, Body
 from datagen.physics.materials import Material
 from datagen.physics.orient import outward_faces
@@ -26,7 +26,6 @@ from datagen.trajectory import apply_pose
 STEP_HZ = 2000.0  # the least rate
 PRISM_M = 0.001
 MIN_HEIGHT_M = 1e-5  # of a triangle; slimmer ones hold nothing up
-REACH_M = 0.02  # contacts are reported from this gap on, as Bullet does
 CONTACT_TIME_S = 0.002  # time constant of a soft contact
 EVERYTHING = (np.full(3, -np.inf), np.full(3, np.inf))
 
