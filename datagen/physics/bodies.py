@@ -22,6 +22,7 @@ class Body:
     angular   float64 [3], world axes [rad/s]
     vertices  float64 [V, 3], faces int32 [F, 3]: the surface, used while the body is static
     parts     convex parts; a body with parts is dynamic
+    wheels_up float64 [3], axis of the object's frame that points up while it stands on its castors; None without
     """
 
     name: str
@@ -32,6 +33,7 @@ class Body:
     vertices: np.ndarray
     faces: np.ndarray
     parts: ConvexParts | None = None
+    wheels_up: np.ndarray | None = None
 
     @property
     def dynamic(self) -> bool:
@@ -76,6 +78,8 @@ class WorldRun:
     names: tuple[str, ...]
     dynamic: tuple[str, ...]
     substep_s: float
+    first_s: float  # time of the first of the S rows: one substep, or 0 where the start is recorded too
+    com: np.ndarray  # float64 [D, 3], centre of mass in the object's frame [m]
     poses: np.ndarray
     linear_velocity: np.ndarray
     angular_velocity: np.ndarray

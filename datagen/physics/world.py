@@ -7,7 +7,7 @@ Dynamic bodies are compounds of convex parts, static bodies are concave triangle
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from scipy.spatial.transform import Rotation
 from datagen.entry import silenced
 from datagen.physics.bodies import FLOOR, Body, WorldRun
 from datagen.physics.materials import Material
-from datagen.physics.recorder import Recorder
+from datagen.physics.recorder import Recorder, Sampler
+from datagen.physics.wheels import ROLLING_FLOOR, rolling_floor
 from datagen.trajectory import apply_pose, compose_poses, inverse_pose
 
 SOLVER_ITERATIONS = 120
@@ -36,34 +37,89 @@ def run_world(
     fps: float,
     substep_hz: int,
     gravity_m_s2: float,
+    finer_for_speed: bool = True,
+    stop: Callable[[Recorder], bool] | None = None,
 ) -> WorldRun:
     """Simulate bodies for `num_frames` video frames; states are sampled exactly at the frames' times.
 
-    `substep_hz` is the least rate: raised until nothing that falls gets far within a step, and to a multiple of `fps`.
+    `substep_hz` is the least rate: raised (unless not `finer_for_speed`) until nothing that falls gets far within a
+    step, and to a multiple of `fps`. `stop` is asked after every frame; where it says so, the run ends there.
     """
-    fastest = max((_fastest(body, gravity_m_s2) for body in bodies if body.dynamic), default=0.0)
-    steps = int(np.ceil(max(substep_hz, fastest / MAX_STEP_M) / fps - 1e-9))
-    substep_s = 1 / (fps * steps)
-    with _client(substep_s, gravity_m_s2) as client, tempfile.TemporaryDirectory() as folder:
-        ids = {FLOOR: _add_floor(client, floor)}
-        for index, body in enumerate(bodies):
-            ids[body.name] = _add_body(client, body, Path(folder) / f"{index}.obj")
-        recorder = Recorder(client, bodies, ids, substep_s, gravity_m_s2)
-        recorder.begin()
-        recorder.frame()
-        for _ in range(num_frames - 1):
-            if not recorder.resting():
-                for _ in range(steps):
-                    client.stepSimulation()
-                    recorder.substep()
-            recorder.frame()
+    steps = substeps_per_frame(bodies if finer_for_speed else (), fps, substep_hz, gravity_m_s2)
+    with _world(bodies, floor, 1 / (fps * steps), gravity_m_s2) as (client, ids):
+        recorder = Recorder(client, bodies, ids, 1 / (fps * steps), gravity_m_s2)
+        for frame in _advance(client, recorder, num_frames, steps):
+            if stop is not None and frame < num_frames - 1 and stop(recorder):
+                break
         return recorder.result()
+
+
+def run_poses(
+    bodies: tuple[Body, ...], floor: Material, *, num_frames: int, fps: float, substep_hz: int, gravity_m_s2: float
+) -> np.ndarray:
+    """The poses [num_frames, N, 7] of `run_world`, bit by bit, at a fraction of its cost: contacts are not read."""
+    steps = substeps_per_frame(bodies, fps, substep_hz, gravity_m_s2)
+    with _world(bodies, floor, 1 / (fps * steps), gravity_m_s2) as (client, ids):
+        sampler = Sampler(client, bodies, ids, 1 / (fps * steps))
+        for _ in _advance(client, sampler, num_frames, steps):
+            pass
+        return sampler.poses()
+
+
+def substeps_per_frame(bodies: tuple[Body, ...], fps: float, substep_hz: int, gravity_m_s2: float) -> int:
+    """Enough that nothing gets far within a substep."""
+    fastest = max((_fastest(body, gravity_m_s2) for body in bodies if body.dynamic), default=0.0)
+    return int(np.ceil(max(substep_hz, fastest / MAX_STEP_M) / fps - 1e-9))
+
+
+def overlaps(bodies: tuple[Body, ...], floor: Material, moved: Iterable[Body]) -> Iterator[dict[str, float]]:
+    """Deepest overlap [m] of each of `moved` with every other body, all others standing where `bodies` has them."""
+    started = {body.name: body for body in bodies}
+    with _world(bodies, floor, 1 / 480, 0.0) as (client, ids):
+        names = {number: name for name, number in ids.items()}
+        for body in moved:
+            _place(client, ids[body.name], body)
+            client.performCollisionDetection()
+            depths: dict[str, float] = {}
+            for contact in client.getContactPoints(bodyA=ids[body.name]):
+                other = names[contact[2]]
+                depths[other] = max(depths.get(other, 0.0), -contact[8])
+            yield depths
+            _place(client, ids[body.name], started[body.name])
+
+
+def _advance(client: BulletClient, watcher: Sampler, num_frames: int, steps: int) -> Iterator[int]:
+    """Run a world and have it watched; yields the number of each frame that is done."""
+    watcher.begin()
+    watcher.frame()
+    yield 0
+    for frame in range(1, num_frames):
+        if not watcher.resting():
+            for _ in range(steps):
+                client.stepSimulation()
+                watcher.substep()
+        watcher.frame()
+        yield frame
 
 
 def _fastest(body: Body, gravity_m_s2: float) -> float:
     """Speed [m/s] with which a body would reach the floor."""
     height = max(0.0, float(apply_pose(body.pose, body.vertices)[:, 2].max()))
     return float(np.sqrt(np.sum(body.linear**2) + 2 * gravity_m_s2 * height))
+
+
+@contextmanager
+def _world(
+    bodies: tuple[Body, ...], floor: Material, substep_s: float, gravity_m_s2: float
+) -> Iterator[tuple[BulletClient, dict[str, int]]]:
+    """A Bullet server with a floor and all bodies, and their numbers in it."""
+    with _client(substep_s, gravity_m_s2) as client, tempfile.TemporaryDirectory() as folder:
+        ids = {FLOOR: _add_floor(client, floor)}
+        for index, body in enumerate(bodies):
+            ids[body.name] = _add_body(client, body, Path(folder) / f"{index}.obj")
+        if any(body.wheels_up is not None and body.dynamic for body in bodies):
+            ids[ROLLING_FLOOR] = _add_floor(client, rolling_floor(floor))
+        yield client, ids
 
 
 @contextmanager
@@ -148,8 +204,8 @@ def write_obj(file: Path, groups: Iterable[tuple[np.ndarray, np.ndarray]]) -> No
     lines, offset = [], 1
     for number, (vertices, faces) in enumerate(groups):
         lines.append(f"o part{number}")
-        lines += [f"v {x:.9g} {y:.9g} {z:.9g}" for x, y, z in vertices]
-        lines += [f"f {a + offset} {b + offset} {c + offset}" for a, b, c in faces]
+        lines += [f"v {x:.9g} {y:.9g} {z:.9g}" for x, y, z in vertices.tolist()]
+        lines += [f"f {a} {b} {c}" for a, b, c in (faces + offset).tolist()]
         offset += len(vertices)
     file.write_text("\n".join(lines) + "\n")
 
