@@ -120,6 +120,31 @@ def pack(run: RunArgument) -> None:
     _pack(run)
 
 
+@app.command()
+def recompose(
+    run: RunArgument,
+    policy: Annotated[str, typer.Option("--policy", help="What counts as affected: void or effects.")],
+    form: Annotated[str, typer.Option("--form", help="quad, binary, trimask or grid.")] = "quad",
+    workers: WorkersOption = None,
+) -> None:
+    """Give every finished sample the mask of another policy or form, without rendering, and pack again.
+
+    Example: datagen recompose runs/first --policy effects
+    """
+    from datagen.progress import follow
+    from datagen.quadmask import parse_form, parse_policy
+    from datagen.recompose import recompose_run
+    from datagen.runs import RunFolder
+
+    folder = RunFolder(root=run)
+    outcomes = recompose_run(folder, parse_policy(policy), parse_form(form), _workers(workers))
+    states = follow(outcomes, len(folder.sample_paths()) or 1, "recompose", console)
+    if states["failed"]:
+        raise UserError(f"{states['failed']} of {states.total()} samples kept the mask that they had, see above")
+    if folder.shards.is_dir():
+        _pack(run)
+
+
 @app.command("run")
 def run_all(
     source: SourceArgument,

@@ -35,6 +35,15 @@ class Policy(StrEnum):
     EFFECTS = "effects"  # they are AFFECTED
 
 
+class Form(StrEnum):
+    """How much a mask tells."""
+
+    QUAD = "quad"  # all four labels
+    BINARY = "binary"  # REMOVE and KEEP
+    TRIMASK = "trimask"  # without OVERLAP
+    GRID = "grid"  # AFFECTED by cells of a coarse grid
+
+
 @dataclass(frozen=True, kw_only=True)
 class MaskLayers:
     """The evidence behind a quadmask; each bool [num_frames, height, width].
@@ -82,6 +91,14 @@ def parse_policy(name: str) -> Policy:
         return Policy(name)
     except ValueError:
         raise DataError(f"unknown mask policy '{name}'{did_you_mean(name, [one.value for one in Policy])}") from None
+
+
+def parse_form(name: str) -> Form:
+    """The form of that name; raises `DataError` that names the known ones."""
+    try:
+        return Form(name)
+    except ValueError:
+        raise DataError(f"unknown form of mask '{name}'{did_you_mean(name, [one.value for one in Form])}") from None
 
 
 def compose_mask(layers: MaskLayers, policy: Policy = Policy.VOID) -> np.ndarray:
@@ -154,6 +171,12 @@ def to_grid(mask: np.ndarray, min_cells: int = 8) -> np.ndarray:
     hit = np.logical_or.reduceat(np.logical_or.reduceat(mask == Label.AFFECTED, rows, axis=1), columns, axis=2)
     affected = hit[:, np.arange(height) // cell][:, :, np.arange(width) // cell]
     return label_pixels(removed_pixels(mask), affected | (mask == Label.OVERLAP))
+
+
+def in_form(mask: np.ndarray, form: Form) -> np.ndarray:
+    """A quadmask in one of its forms, uint8 of the same shape."""
+    shaped = {Form.QUAD: check_mask, Form.BINARY: to_binary, Form.TRIMASK: to_trimask, Form.GRID: to_grid}
+    return np.asarray(shaped[form](mask))
 
 
 def resize_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:

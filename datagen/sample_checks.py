@@ -13,7 +13,7 @@ import numpy as np
 from datagen.codec import PARTIAL_SUFFIX, read_npz, sha256_file, sha256_record
 from datagen.errors import DataError, VoidgenError
 from datagen.metadata import FORMAT_VERSION, SampleMetadata
-from datagen.quadmask import Label, compose_mask, parse_policy
+from datagen.quadmask import Label, compose_mask, in_form, parse_form, parse_policy
 from datagen.sample import LAYERS, MASK, METADATA, PHYSICS, PROMPT, REQUIRED_FILES, VIDEOS, read_layers, read_sample
 from datagen.spec import World
 from datagen.video import decode_mask, iterate_rgb, probe, rate_of
@@ -141,7 +141,7 @@ def _check_mask(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
             yield Problem(where=str(file), problem=f"share of {label.name}: expected {told:g}, found {share:g}")
     if (path / LAYERS).is_file():
         layers = read_layers(path / LAYERS)
-        derived = compose_mask(layers, parse_policy(metadata.mask.policy))
+        derived = in_form(compose_mask(layers, parse_policy(metadata.mask.policy)), parse_form(metadata.mask.form))
         yield from _compare_masks(file, mask, derived)
 
 

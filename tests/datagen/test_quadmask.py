@@ -12,11 +12,14 @@ from hypothesis.extra.numpy import arrays
 
 from datagen.errors import DataError
 from datagen.quadmask import (
+    Form,
     Label,
     MaskLayers,
     Policy,
     check_mask,
     compose_mask,
+    in_form,
+    parse_form,
     parse_policy,
     resize_mask,
     to_binary,
@@ -138,3 +141,14 @@ def test_whole_enlargement_is_undone(mask: np.ndarray, factor: int) -> None:
     large = resize_mask(mask, mask.shape[2] * factor, mask.shape[1] * factor)
     assert np.array_equal(large, mask.repeat(factor, axis=1).repeat(factor, axis=2))
     assert np.array_equal(resize_mask(large, mask.shape[2], mask.shape[1]), mask)
+
+
+def test_forms_tell_what_their_names_say() -> None:
+    mask = np.array([[[0, 63, 127, 255]] * 8], dtype=np.uint8)
+    assert np.array_equal(in_form(mask, Form.QUAD), mask)
+    assert np.array_equal(in_form(mask, Form.BINARY), to_binary(mask))
+    assert np.array_equal(in_form(mask, Form.TRIMASK), to_trimask(mask))
+    assert np.array_equal(in_form(np.tile(mask, (1, 1, 2)), Form.GRID), to_grid(np.tile(mask, (1, 1, 2))))
+    assert parse_form("grid") is Form.GRID
+    with pytest.raises(DataError, match="unknown form of mask 'quadd'; did you mean 'quad'"):
+        parse_form("quadd")
