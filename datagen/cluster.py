@@ -57,17 +57,24 @@ def interruptible() -> Iterator[Interrupt]:
 
 
 def map_tasks(
-    function: Callable[[Item], Result], items: Iterable[Item], *, backend: str, workers: int, interrupt: Interrupt
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    backend: str,
+    workers: int,
+    interrupt: Interrupt,
+    num_gpus: int = 0,
 ) -> Iterator[Result]:
     """Results of `function` over `items` as they finish, in any order.
 
     backend: "off" (processes of this machine), "local" (a Ray of its own), "auto" or an address (a running cluster).
+    num_gpus: with Ray, how many GPUs a task waits for; it sees those alone.
     A task's exception is raised here and ends the run. Raises `ConfigError` when Ray is missing or cannot be reached.
     """
     if backend == "off":
         yield from _map_processes(function, items, workers, interrupt)
     else:
-        yield from _map_ray(function, items, backend, workers, interrupt)
+        yield from _map_ray(function, items, backend, workers, interrupt, num_gpus)
 
 
 def _map_processes(
@@ -90,11 +97,18 @@ def _map_processes(
 
 
 def _map_ray(
-    function: Callable[[Item], Result], items: Iterable[Item], backend: str, workers: int, interrupt: Interrupt
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    backend: str,
+    workers: int,
+    interrupt: Interrupt,
+    num_gpus: int,
 ) -> Iterator[Result]:
     """One Ray task an item; results are small records."""
     ray = start_ray(backend, workers)
-    remote = ray.remote(num_cpus=1, max_retries=3)(function)
+    if num_gpus > int(ray.cluster_resources().get("GPU", 0)):
+        raise ConfigError(f"--ray {backend}: a task needs {num_gpus} GPU, and the cluster has none; use --ray off")
+    remote = ray.remote(num_cpus=1, num_gpus=num_gpus, max_retries=3)(function)
     queue = iter(items)
     window = max(1, int(ray.cluster_resources().get("CPU", workers)))
     running = [remote.remote(item) for item in islice(queue, window)]

@@ -79,7 +79,7 @@ class Header:
 
 
 def read_base(base: Path) -> BaseConfig:
-    """Check that `base` is the folder that VOID builds on; raises `DataError` that names what is missing or different."""
+    """Check that `base` is the folder that VOID builds on; `DataError` names what is missing or different."""
     if not base.is_dir():
         raise DataError(f"{base}: no such folder; expected the base model CogVideoX-Fun-V1.5-5b-InP")
     if missing := [name for name in BASE_FILES if not (base / name).is_file()]:
@@ -100,11 +100,14 @@ def read_base(base: Path) -> BaseConfig:
     )
 
 
+def check_transformer(base: BaseConfig, checkpoint: Path) -> None:
+    """Raise `DataError` unless the file holds VOID's transformer; reads its header alone."""
+    check_weights(checkpoint, read_header(checkpoint), _shapes(_empty_transformer(base)))
+
+
 def load_transformer(base: BaseConfig, checkpoint: Path, dtype: torch.dtype) -> CogVideoXTransformer3DModel:
     """VOID's transformer in evaluation mode on the CPU; raises `DataError` for every other file."""
-    with torch.device("meta"):
-        model = CogVideoXTransformer3DModel(**base.transformer)
-    return _load_strictly(model, checkpoint, dtype)
+    return _load_strictly(_empty_transformer(base), checkpoint, dtype)
 
 
 def load_vae(base: Path, dtype: torch.dtype) -> AutoencoderKLCogVideoX:
@@ -200,10 +203,18 @@ def check_weights(path: Path, header: Header, expected: Mapping[str, tuple[int, 
         raise DataError(f"{path}: '{name}' has shape {list(found[name])}, expected {list(expected[name])}")
 
 
+def _empty_transformer(base: BaseConfig) -> CogVideoXTransformer3DModel:
+    with torch.device("meta"):
+        return CogVideoXTransformer3DModel(**base.transformer)
+
+
+def _shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+
+
 def _load_strictly(model: nn.Module, path: Path, dtype: torch.dtype) -> Any:
     """Fill a model that was built on the meta device."""
-    expected = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
-    check_weights(path, read_header(path), expected)
+    check_weights(path, read_header(path), _shapes(model))
     weights = {diffusers_name(name): weight.to(dtype) for name, weight in load_file(path).items()}
     model.load_state_dict(weights, strict=True, assign=True)
     return model.eval().requires_grad_(False)

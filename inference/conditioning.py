@@ -61,7 +61,7 @@ def mask_levels(labels: Tensor, mode: MaskMode) -> Tensor:
 
 
 def mirror_in_time(frames: Tensor, num_frames: int) -> Tensor:
-    """Frames [n, ...] played forwards, backwards, forwards ... until there are `num_frames`; the turning frames twice."""
+    """Frames [n, ...] played forwards, backwards, forwards ... until there are `num_frames`; turning frames twice."""
     count = len(frames)
     place = torch.arange(num_frames) % (2 * count)
     return frames[torch.minimum(place, 2 * count - 1 - place)]
@@ -77,6 +77,8 @@ def _resize(frame: np.ndarray, height: int, width: int) -> Tensor:
     if frame.dtype != np.uint8 or frame.ndim not in (2, 3):
         raise DataError(f"expected frames uint8 [height, width, channels], found {frame.dtype} {frame.shape}")
     picture = torch.from_numpy(np.array(frame, ndmin=3).reshape(*frame.shape[:2], -1)).permute(2, 0, 1)[None].float()
-    return picture if picture.shape[2:] == (height, width) else functional.interpolate(
-        picture, (height, width), mode="area"
+    return (
+        picture
+        if picture.shape[2:] == (height, width)
+        else functional.interpolate(picture, (height, width), mode="area")
     )

@@ -1,8 +1,8 @@
 """The videos that a run is to clean: a void-eval folder, a run folder of the pipeline, shards, or two files.
 
-    void-eval    DATA/<key>/{input_video.mp4, quadmask_0.mp4, prompt.json}    other folders, as ground_truth/, are left alone
-    run folder   DATA/samples/<key>/{rgb_full.mp4, mask.mp4, prompt.json}
-    shards       DATA/*.tar or one .tar; what is needed of each sample is unpacked into a scratch folder
+void-eval    DATA/<key>/{input_video.mp4, quadmask_0.mp4, prompt.json}    other folders are left alone
+run folder   DATA/samples/<key>/{rgb_full.mp4, mask.mp4, prompt.json}
+shards       DATA/*.tar or one .tar; what is needed of each sample is unpacked into a scratch folder
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from datagen.codec import atomic_path
-from datagen.errors import DataError
+from datagen.errors import ConfigError, DataError
 from datagen.quadmask import Label
 from datagen.shards import read_shard
 from datagen.video import iterate_rgb, probe
@@ -66,6 +66,16 @@ def find_clips(data: Path, scratch: Path) -> list[Clip]:
     return sorted(clips, key=lambda clip: clip.key)
 
 
+def one_clip(video: Path, quadmask: Path, prompt: str, out: Path) -> Clip:
+    """The clip of two files, named after the video that is to be written."""
+    if out.suffix != ".mp4":
+        raise ConfigError(f"--out {out}: expected the name of an .mp4")
+    for path in (video, quadmask):
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; expected a video")
+    return Clip(key=out.stem, video=video.resolve(), quadmask=quadmask.resolve(), prompt=prompt)
+
+
 def warnings_of(clip: Clip) -> list[str]:
     """What is likely to be a mistake, and is done all the same."""
     found = []
@@ -75,7 +85,10 @@ def warnings_of(clip: Clip) -> list[str]:
             "not who is removed"
         )
     if clip.video.name == EVAL_VIDEO and (masks := sorted(clip.video.parent.glob("mask*.mp4"))):
-        found.append(f"{clip.key}: {masks[0].name} lies beside the quadmask and is not used here (the released script takes it instead)")
+        found.append(
+            f"{clip.key}: {masks[0].name} lies beside the quadmask and is not used here "
+            "(the released script takes it instead)"
+        )
     return found
 
 
@@ -127,7 +140,12 @@ def _clip(folder: Path, video: Path, quadmask: Path) -> Clip:
     for path in (video, quadmask):
         if not path.is_file():
             raise DataError(f"{path}: no such file; the video, its quadmask and its prompt belong together")
-    return Clip(key=folder.resolve().name, video=video, quadmask=quadmask, prompt=read_prompt(folder / PROMPT))
+    return Clip(
+        key=folder.resolve().name,
+        video=video.resolve(),
+        quadmask=quadmask.resolve(),
+        prompt=read_prompt(folder / PROMPT),
+    )
 
 
 def _clips_of_shards(shards: list[Path], scratch: Path) -> list[Clip]:

@@ -88,6 +88,8 @@ def fingerprint(path: Path) -> str:
 
 def _differences(found: Method, wanted: Method) -> list[str]:
     """Names of what differs, settings one by one."""
-    names = [name for name in ("name", "checkpoint", "memory", "dtype") if getattr(found, name) != getattr(wanted, name)]
+    names = [
+        name for name in ("name", "checkpoint", "memory", "dtype") if getattr(found, name) != getattr(wanted, name)
+    ]
     keys = sorted(found.settings.keys() | wanted.settings.keys())
     return names + [key for key in keys if dump_json(found.settings.get(key)) != dump_json(wanted.settings.get(key))]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,10 @@ SPATIAL_SCALE = 8
 OnStep = Callable[[int, int], None]  # steps done, steps in all
 
 
+class NonFiniteError(DataError):
+    """The model's numbers overflowed; no other video will fare better."""
+
+
 class Pass(IntEnum):
     """VOID's two passes; they differ in weights, scheduler, guidance and initial noise."""
 
@@ -62,7 +66,7 @@ class VoidResult:
 class VoidPipeline:
     """The models of one pass and where they work.
 
-    `device` is where tensors are; with `offload` every model is on it only while it is used.
+    `device` is where tensors are; with `offload` every model is on it only while it is used (`inference.memory.place`).
     """
 
     transformer: CogVideoXTransformer3DModel
@@ -76,9 +80,7 @@ class VoidPipeline:
     dtype: torch.dtype
     device: torch.device
     offload: bool = False
-
-    def __post_init__(self) -> None:
-        self.texts: dict[str, Tensor] = {}
+    texts: dict[str, Tensor] = field(default_factory=dict)  # T5 states by prompt, on the CPU
 
     @classmethod
     def load(
@@ -88,16 +90,17 @@ class VoidPipeline:
         dtype: torch.dtype = torch.bfloat16,
         device: torch.device | str = "cpu",
         stage: Pass = Pass.ONE,
+        texts: Mapping[str, Tensor] | None = None,
     ) -> VoidPipeline:
         """Read the base folder and one pass's weights, strictly; `DataError` names whatever is wrong with them.
 
-        The models are on the CPU afterwards; `inference.memory.place` brings them where they shall work.
+        The models are on the CPU afterwards. With `texts` of another pass the text encoder is not read at all.
         """
         base = read_base(base_dir)
         return cls(
             transformer=load_transformer(base, checkpoint, dtype),
             vae=load_vae(base_dir, dtype),
-            text_encoder=load_text_encoder(base_dir, dtype),
+            text_encoder=None if texts else load_text_encoder(base_dir, dtype),
             tokenizer=load_tokenizer(base_dir),
             scheduler=SCHEDULERS[stage].from_config(base.scheduler),
             base=base,
@@ -105,14 +108,8 @@ class VoidPipeline:
             untrained=base.untrained or is_untrained(checkpoint),
             dtype=dtype,
             device=torch.device(device),
+            texts=dict(texts or {}),
         )
-
-    def change_pass(self, checkpoint: Path, stage: Pass) -> None:
-        """Put another pass's weights and scheduler in place of these; VAE, texts and place stay."""
-        self.transformer = load_transformer(self.base, checkpoint, self.dtype)
-        self.scheduler = SCHEDULERS[stage].from_config(self.base.scheduler)
-        self.guidance = GUIDANCE[stage]
-        self.untrained = self.untrained or is_untrained(checkpoint)
 
     @torch.inference_mode()
     def __call__(
@@ -263,8 +260,8 @@ class VoidPipeline:
 
     def _decode(self, latents: Tensor) -> Tensor:
         """Frames uint8 [4n - 3, height, width, 3] on the CPU."""
+        chunks = []
         with self._working(self.vae):
-            chunks = []
             for chunk in vae_steps.decode_chunks(self.vae, latents.to(self.dtype)):
                 _check_finite(chunk, "decoding")
                 picture = (chunk[0].float() / 2 + 0.5).clamp(0, 1) * 255
@@ -300,7 +297,7 @@ def _same_length(source: Tensor, labels: Tensor, settings: Settings) -> int:
 
 def _check_finite(values: Tensor, where: str) -> None:
     if not torch.isfinite(values).all():
-        raise DataError(
+        raise NonFiniteError(
             f"the model's result is not finite after {where}; the weights are damaged or were converted through fp16: "
             "download them again (nothing was written)"
         )

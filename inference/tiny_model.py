@@ -1,4 +1,4 @@
-"""A folder in the exact layout of VOID's weights, tiny and untrained: for tests, and to try every command without weights.
+"""A folder in the exact layout of VOID's weights, tiny and untrained: for tests, and to try commands without weights.
 
 DEST/
   CogVideoX-Fun-V1.5-5b-InP/{vae,text_encoder,tokenizer,scheduler}/, transformer/config.json     the base folder
@@ -105,7 +105,9 @@ def _write_vae(folder: Path, seed: int) -> None:
 
 
 def _write_transformer(path: Path, seed: int) -> None:
-    config = {key: value for key, value in TRANSFORMER.items() if key not in ("add_noise_in_inpaint_model", UNTRAINED_KEY)}
+    config = {
+        key: value for key, value in TRANSFORMER.items() if key not in ("add_noise_in_inpaint_model", UNTRAINED_KEY)
+    }
     model = CogVideoXTransformer3DModel.from_config({**config, "in_channels": IN_CHANNELS})
     save_file(_drawn(model, seed), path, metadata={"format": "pt", UNTRAINED_KEY: "true"})
 

@@ -32,7 +32,7 @@ def decode(vae: AutoencoderKLCogVideoX, latents: Tensor) -> Tensor:
 
 
 def decode_chunks(vae: AutoencoderKLCogVideoX, latents: Tensor) -> Iterator[Tensor]:
-    """Frames of latent 0, then of each pair that follows, in order: 1 frame, then 8 each, 4 for a last single latent."""
+    """Frames of latent 0, then of each pair that follows, in order: 1, then 8 each, 4 for a last single one."""
     scaled = (latents / vae.config.scaling_factor).transpose(1, 2)
     if vae.post_quant_conv is not None:
         scaled = vae.post_quant_conv(scaled)

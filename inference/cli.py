@@ -1,0 +1,158 @@
+"""`python -m inference`: run VOID or a baseline over many videos or one, and make a tiny untrained model to try."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from datagen.errors import VoidgenError
+from inference.quiet import quiet_libraries
+
+if TYPE_CHECKING:
+    from inference.run import RunJob
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Remove objects from videos with VOID: weights are yours to bring (docs/VOID.md).",
+)
+console = Console(stderr=True)
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+BaseOption = Annotated[Path | None, typer.Option("--base", help="The folder CogVideoX-Fun-V1.5-5b-InP.")]
+Pass1Option = Annotated[Path | None, typer.Option("--pass1", help="void_pass1.safetensors.")]
+Pass2Option = Annotated[Path | None, typer.Option("--pass2", help="void_pass2.safetensors: refine by pass 1's motion.")]
+BaselineOption = Annotated[
+    str, typer.Option("--baseline", help="Run this baseline instead; an unknown name lists them.")
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto (all GPUs, else the CPU), cpu, cuda:0,cuda:1 ...")]
+MemoryOption = Annotated[str, typer.Option("--memory", help="full, offload or offload+fp8; each says what it needs.")]
+RayOption = Annotated[str, typer.Option("--ray", help="off, local, auto or HOST:PORT: how several GPUs are shared.")]
+SetOption = Annotated[
+    list[str],
+    typer.Option("--set", help="One setting, e.g. --set steps=30. May be repeated; an unknown one lists them."),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Draws all noise, for each video by its key.")]
+
+
+@app.command("tiny-model")
+def tiny_model(
+    dest: Annotated[Path, typer.Argument(metavar="DEST", help="The folder to make.")],
+    seed: Annotated[int, typer.Option("--seed", help="Draws the weights.")] = 0,
+) -> None:
+    """Write a tiny, untrained model in the exact layout of VOID's weights: to try commands, not to look at.
+
+    Example: python -m inference tiny-model runs/tiny
+    """
+    quiet_libraries()
+    from inference.tiny_model import BASE_NAME, PASS1_NAME, PASS2_NAME, make_tiny_model
+
+    make_tiny_model(dest, seed)
+    typer.echo(f"{dest}: {BASE_NAME}, {PASS1_NAME}, {PASS2_NAME} (untrained: outputs are noise)")
+
+
+@app.command()
+def run(
+    data: Annotated[Path, typer.Option("--data", help="A void-eval folder, a run folder, or shards.")],
+    out: Annotated[Path, typer.Option("--out", help="Where <key>.mp4 and <key>.json go; resumed if it is there.")],
+    base: BaseOption = None,
+    pass1: Pass1Option = None,
+    pass2: Pass2Option = None,
+    baseline: BaselineOption = "",
+    overrides: SetOption = [],  # noqa: B006
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    memory: MemoryOption = "full",
+    ray: RayOption = "off",
+) -> None:
+    """Clean every video of DATA; run it again to go on where it stopped.
+
+    Example: python -m inference run --data EVALSET --base BASE --pass1 void_pass1.safetensors --out PRED
+    """
+    quiet_libraries()
+    from inference.devices import pick_devices
+    from inference.inputs import find_clips
+    from inference.jobs import make_job
+
+    devices = pick_devices(device)
+    with TemporaryDirectory(prefix="voidgen-inputs-") as scratch:
+        clips = find_clips(data, Path(scratch))
+        job = make_job(clips, out, base, pass1, pass2, baseline, overrides, seed, memory, devices[0])
+        _go(job, devices, ray)
+    typer.echo(f"{len(clips)} videos in {out}")
+
+
+@app.command()
+def remove(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO")],
+    quadmask: Annotated[Path, typer.Argument(metavar="QUADMASK", help="0 remove, 63 overlap, 127 affected, 255 keep.")],
+    prompt: Annotated[str, typer.Option("--prompt", help="What remains and happens, never the removed object.")],
+    out: Annotated[Path, typer.Option("--out", help="The .mp4 to write; its settings go beside it.")],
+    base: BaseOption = None,
+    pass1: Pass1Option = None,
+    pass2: Pass2Option = None,
+    baseline: BaselineOption = "",
+    overrides: SetOption = [],  # noqa: B006
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    memory: MemoryOption = "full",
+) -> None:
+    """Clean one video.
+
+    Example: python -m inference remove in.mp4 quadmask.mp4 --prompt "a ball" --base BASE --pass1 FILE --out out.mp4
+    """
+    quiet_libraries()
+    from inference.devices import pick_devices
+    from inference.inputs import one_clip
+    from inference.jobs import make_job
+
+    devices = pick_devices(device)[:1]
+    clip = one_clip(video, quadmask, prompt, out)
+    _go(make_job([clip], out.parent, base, pass1, pass2, baseline, overrides, seed, memory, devices[0]), devices, "off")
+    typer.echo(str(out))
+
+
+def _go(job: RunJob, devices: list[str], ray: str) -> None:
+    """Warn, then do the job here or spread over devices."""
+    from inference.devices import run_spread, spread
+    from inference.inputs import warnings_of
+    from inference.run import run_clips
+    from inference.watch import watching
+
+    for clip in job.clips:
+        for warning in warnings_of(clip):
+            _say(f"warning: {warning}", "yellow")
+    if job.weights is not None and job.weights.untrained:
+        _say(
+            "warning: these weights are untrained (tiny-model): outputs are noise, and say so in their .json", "yellow"
+        )
+    parts = spread(job, devices)
+    with watching(console) as watcher:
+        if len(parts) == 1 and ray == "off":
+            run_clips(parts[0], watcher)
+        else:
+            run_spread(parts, watcher, ray)
+
+
+def _say(line: str, style: str) -> None:
+    console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
+
+
+def main() -> None:
+    """The command: a user's mistake is one line and exit code 2, a bug keeps its traceback."""
+    try:
+        app()
+    except VoidgenError as error:
+        _say(f"error: {error}", "red")
+        sys.exit(EXIT_USER_ERROR)
+    except KeyboardInterrupt:
+        _say("interrupted; run the same command again to go on where it stopped", "")
+        sys.exit(EXIT_INTERRUPTED)
