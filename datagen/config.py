@@ -14,7 +14,7 @@ from typing import Any
 from datagen.codec import dump_json, parse_record
 from datagen.errors import ConfigError, DataError, did_you_mean
 from datagen.quadmask import Policy
-from datagen.spec import PhysicsSettings, RenderSettings
+from datagen.spec import LayerSettings, PhysicsSettings, RenderSettings
 
 PRESETS = Path(__file__).parent / "configs"
 
@@ -71,6 +71,7 @@ class Config:
     kubric: KubricSettings = field(default_factory=KubricSettings)
     physics: PhysicsSettings = field(default_factory=PhysicsSettings)
     render: RenderSettings = field(default_factory=RenderSettings)
+    layers: LayerSettings = field(default_factory=LayerSettings)
     masks: MaskSettings = field(default_factory=MaskSettings)
     pack: PackSettings = field(default_factory=PackSettings)
 

@@ -63,7 +63,7 @@ def plan_humoto(data: Path, out: Path, config: Config, *, limit: int | None, wor
         first = next(iter(problems.values()), f"no clip of {data} has anything that its person holds")
         raise DataError(f"no scene can be planned from {data}: {first}")
     for scene in scenes:
-        _write_spec(run, scene)
+        _write_spec(run, replace(scene, layers=config.layers))
     for name, problem in problems.items():
         append_row(run.failures, {"key": name, "stage": STAGE, "type": "DataError", "message": problem, "details": {}})
     return len(run.keys())
@@ -105,7 +105,7 @@ def plan_kubric(gso: str, out: Path, config: Config, *, limit: int | None, conso
     )
     _drop_plan_rows(run)
     for scene in scenes:
-        _write_spec(run, scene)
+        _write_spec(run, replace(scene, layers=config.layers))
     for name, problem in manifest.problems.items():
         console.print(f"plan: left out: {problem}", highlight=False, soft_wrap=True)
         append_row(run.failures, {"key": name, "stage": STAGE, "type": "DataError", "message": problem, "details": {}})

@@ -176,6 +176,20 @@ class RenderSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LayerSettings:
+    """Geometry that a sample holds beside its videos, for both worlds; see `geometry_layers`."""
+
+    segmentation: bool = False
+    depth: bool = False
+    flow: bool = False
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Names of those that are asked for."""
+        return tuple(name for name in ("segmentation", "depth", "flow") if getattr(self, name))
+
+
+@dataclass(frozen=True, kw_only=True)
 class SceneSpec:
     """Everything that is needed to make one sample."""
 
@@ -196,6 +210,7 @@ class SceneSpec:
     wall: SurfaceWish
     physics: PhysicsSettings = field(default_factory=PhysicsSettings)
     render: RenderSettings = field(default_factory=RenderSettings)
+    layers: LayerSettings = field(default_factory=LayerSettings)
 
     def __post_init__(self) -> None:
         check_key(self.key)
