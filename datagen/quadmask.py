@@ -113,24 +113,73 @@ def label_pixels(removed: np.ndarray, affected: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(removed, with_removed, without), dtype=np.uint8)
 
 
-def check_mask(mask: np.ndarray, where: str = "quadmask") -> np.ndarray:
-    """`mask` itself if it is a quadmask; else `DataError` that names the first bad frame and its values."""
+def check_mask(mask: np.ndarray, where: str = "quadmask", like: tuple[int, ...] | None = None) -> np.ndarray:
+    """`mask` itself if it is a quadmask; else `DataError` that names the first bad frame and its values.
+
+    like: (num_frames, height, width) of the video that the mask belongs to, where there is one.
+    """
     if mask.dtype != np.uint8 or mask.ndim != 3 or 0 in mask.shape:
         raise DataError(
             f"{where}: expected uint8 [num_frames, height, width] with at least one frame and pixel, "
-            f"found {mask.dtype} {mask.shape}"
+            f"found {mask.dtype} {mask.shape}{_why_no_mask(mask, where)}"
         )
     for frame, picture in enumerate(mask):
         counts = np.bincount(picture.ravel(), minlength=256)
         counts[list(Label)] = 0
         if counts.any():
-            strange = np.flatnonzero(counts)
-            shown = ", ".join(str(value) for value in strange[:8]) + (", ..." if len(strange) > 8 else "")
             raise DataError(
-                f"{where}: frame {frame} holds values {shown} in {int(counts.sum())} pixels; a quadmask holds only "
-                f"{[int(label) for label in Label]}: store it without loss and resize it by class"
+                f"{where}: frame {frame} holds values {_few(np.flatnonzero(counts))} in {int(counts.sum())} pixels; a "
+                f"quadmask holds only {[int(label) for label in Label]}: store it without loss and resize it by class"
             )
+    if like is not None:
+        check_fits(mask, like, where)
     return mask
+
+
+def check_fits(mask: np.ndarray, like: tuple[int, ...], where: str = "quadmask") -> None:
+    """Raise `DataError` unless a mask [num_frames, height, width] has the length and size `like` of its video."""
+    size, expected = (f"{shape[2]}x{shape[1]}" for shape in (mask.shape, like))
+    if size != expected:
+        raise DataError(f"{where}: frame 0 is {size}, the video {expected}; resize the mask by class (resize_mask)")
+    if len(mask) != like[0]:
+        lacks = "the video has no frame" if len(mask) > like[0] else "the mask has no frame"
+        raise DataError(
+            f"{where}: {lacks} {min(len(mask), like[0])}: the mask has {len(mask)} frames, the video {like[0]}; cut "
+            "both to the same stretch"
+        )
+
+
+def check_grey(picture: np.ndarray, frame: int, where: str = "quadmask") -> None:
+    """Raise `DataError` where the channels of a mask's frame [height, width, 3] differ."""
+    unequal = (picture != picture[..., :1]).any(axis=-1)
+    if unequal.any():
+        row, column = np.unravel_index(np.argmax(unequal), unequal.shape)
+        found = ", ".join(str(value) for value in picture[row, column])
+        raise DataError(
+            f"{where}: frame {frame} is coloured in {int(unequal.sum())} pixels, e.g. ({found}) in row {row}, column "
+            f"{column}; a quadmask is grey: all channels equal"
+        )
+
+
+def _why_no_mask(mask: np.ndarray, where: str) -> str:
+    """What an array that is no mask holds, and how to mend it."""
+    if mask.ndim and not len(mask):
+        return ": a mask of no frames"
+    if 0 in mask.shape:
+        return ": frames without pixels"
+    if mask.ndim == 4:
+        if mask.shape[-1] == 3:
+            for frame, picture in enumerate(mask):
+                check_grey(picture, frame, where)
+        return "; its channels are equal: take channel 0" if mask.shape[-1] in (1, 3) else ""
+    if mask.ndim != 3:
+        return ""
+    return f"; frame 0 holds values {_few(np.unique(mask[0]))}: label pixels with {[int(label) for label in Label]}"
+
+
+def _few(values: np.ndarray) -> str:
+    """The first of many values, in words."""
+    return ", ".join(f"{value:g}" for value in values[:8].tolist()) + (", ..." if len(values) > 8 else "")
 
 
 def removed_pixels(mask: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ from av.video.stream import VideoStream
 
 from datagen.codec import atomic_path
 from datagen.errors import DataError
-from datagen.quadmask import check_mask
+from datagen.quadmask import check_grey, check_mask
 
 DEFAULT_CRF = 12
 MAX_CRF = 14
@@ -92,9 +92,24 @@ def decode_rgb(path: Path) -> np.ndarray:
     return _stacked(path, iterate_rgb(path))
 
 
-def decode_mask(path: Path) -> np.ndarray:
-    """The quadmask of a video, uint8 [num_frames, height, width]; `DataError` that names a frame with other values."""
-    return check_mask(decode_grey(path), str(path))
+def decode_mask(path: Path, video: Path | None = None) -> np.ndarray:
+    """The quadmask of a video, uint8 [num_frames, height, width].
+
+    video: the one that the mask belongs to; its length and size are compared.
+
+    Raises `DataError` that names the first frame with other values, with colours, or without its counterpart.
+    """
+    info = probe(video) if video is not None else None
+    like = (info.num_frames, info.height, info.width) if info is not None else None
+    channels, coloured = [], None
+    for frame, picture in enumerate(iterate_rgb(path)):
+        if coloured is None and (picture != picture[..., :1]).any():
+            coloured = (picture, frame)
+        channels.append(picture[..., 0].copy())
+    mask = check_mask(_stacked(path, channels), str(path), like)
+    if coloured is not None:
+        check_grey(*coloured, str(path))
+    return mask
 
 
 def decode_grey(path: Path) -> np.ndarray:
@@ -139,7 +154,8 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     for stream in container.streams.video[:1]:
         if stream.codec_context is not None:
             return stream
-    raise DataError(f"{path}: holds no video that can be decoded")
+        raise DataError(f"{path}: a video of {stream.frames} frames that cannot be decoded; make it again")
+    raise DataError(f"{path}: holds no video, or one of no frames; make it again")
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
@@ -153,6 +169,10 @@ def _stacked(path: Path, frames: Iterable[np.ndarray]) -> np.ndarray:
     pictures = list(frames)
     if not pictures:
         raise DataError(f"{path}: holds no frames; it may be truncated: make it again")
+    for index, picture in enumerate(pictures):
+        if picture.shape != pictures[0].shape:
+            size, first = (f"{one.shape[1]}x{one.shape[0]}" for one in (picture, pictures[0]))
+            raise DataError(f"{path}: frame {index} is {size}, frame 0 {first}; expected one size")
     return np.stack(pictures)
 
 

@@ -95,6 +95,45 @@ def test_a_wrong_type_or_shape_is_refused(mask: np.ndarray) -> None:
         check_mask(mask)
 
 
+@pytest.mark.parametrize(
+    ("mask", "told"),
+    [
+        (np.zeros((0, 3, 4), dtype=np.uint8), "a mask of no frames"),
+        (np.zeros((2, 0, 4), dtype=np.uint8), "frames without pixels"),
+        (np.full((2, 3, 4), 0.5), r"frame 0 holds values 0\.5: label pixels with \[0, 63, 127, 255\]"),
+        (np.full((2, 3, 4), True), r"found bool \(2, 3, 4\); frame 0 holds values 1"),
+        (np.zeros((2, 3, 4, 3), dtype=np.uint8), "its channels are equal: take channel 0"),
+    ],
+)
+def test_what_is_no_mask_is_told_with_its_values(mask: np.ndarray, told: str) -> None:
+    with pytest.raises(DataError, match=rf"m\.mp4: expected uint8 .*{told}"):
+        check_mask(mask, "m.mp4")
+
+
+def test_unequal_channels_are_named_with_their_frame() -> None:
+    mask = np.full((3, 4, 5, 3), Label.KEEP, dtype=np.uint8)
+    mask[1, 2, 3] = (0, 63, 127)
+    with pytest.raises(
+        DataError, match=r"m: frame 1 is coloured in 1 pixels, e\.g\. \(0, 63, 127\) in row 2, column 3"
+    ):
+        check_mask(mask, "m")
+
+
+@pytest.mark.parametrize(
+    ("like", "told"),
+    [
+        ((2, 4, 5), "the video has no frame 2: the mask has 3 frames, the video 2"),
+        ((7, 4, 5), "the mask has no frame 3: the mask has 3 frames, the video 7"),
+        ((3, 5, 4), "frame 0 is 5x4, the video 4x5"),
+    ],
+)
+def test_a_mask_of_another_length_or_size_is_refused(like: tuple[int, int, int], told: str) -> None:
+    mask = np.full((3, 4, 5), Label.KEEP, dtype=np.uint8)
+    assert check_mask(mask, like=(3, 4, 5)) is mask
+    with pytest.raises(DataError, match=told):
+        check_mask(mask, like=like)
+
+
 def test_an_unknown_policy_is_corrected() -> None:
     with pytest.raises(DataError, match="'effect'; did you mean 'effects'"):
         parse_policy("effect")

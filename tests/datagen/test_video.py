@@ -16,7 +16,7 @@ import cv2
 import imageio.v2 as imageio
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -82,6 +82,32 @@ def test_masks_come_back_exactly(tmp_path: Path, size: tuple[int, int], reader: 
     assert np.array_equal(reader(tmp_path / "mask.mp4")[..., 0], mask)
 
 
+def patchwork(width: int, height: int, cell: int, seed: int, num_frames: int = 2) -> np.ndarray:
+    """Random labels in cells of `cell` pixels: noise at 1, areas above."""
+    rows, columns = -(-height // cell), -(-width // cell)
+    cells = np.random.default_rng(seed).choice(np.array(LEVELS, dtype=np.uint8), size=(num_frames, rows, columns))
+    return np.ascontiguousarray(cells.repeat(cell, axis=1).repeat(cell, axis=2)[:, :height, :width])
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example])
+@example(width=32, height=32, cell=1, seed=0)
+@example(width=1920, height=1080, cell=9, seed=1)
+@example(width=1919, height=1079, cell=16, seed=2)
+@example(width=33, height=1080, cell=1, seed=3)
+@given(width=st.integers(32, 640), height=st.integers(32, 480), cell=st.integers(1, 40), seed=st.integers(0, 2**32 - 1))
+def test_any_mask_comes_back_from_every_reader(
+    tmp_path_factory: pytest.TempPathFactory, width: int, height: int, cell: int, seed: int
+) -> None:
+    mask = patchwork(width, height, cell, seed)
+    path = tmp_path_factory.mktemp("mask") / "mask.mp4"
+    encode_mask(path, mask, 12.0)
+    assert np.array_equal(decode_mask(path), mask)
+    for reader in READERS:
+        found = reader(path)
+        assert found.shape == (*mask.shape, 3)
+        assert (found == mask[..., None]).all(), reader.__name__  # channel 0, and all others
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     st.tuples(st.integers(1, 6), st.integers(1, 50), st.integers(1, 50)).flatmap(
@@ -95,6 +121,65 @@ def test_any_mask_comes_back(tmp_path_factory: pytest.TempPathFactory, mask: np.
     assert np.array_equal(decode_mask(path), mask)
     info = probe(path)
     assert (info.num_frames, info.height, info.width) == mask.shape and info.fps == pytest.approx(fps, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        ((3, 64, 96), r"mask\.mp4: the mask has no frame 3: the mask has 3 frames, the video 4"),
+        ((5, 64, 96), r"mask\.mp4: the video has no frame 4: the mask has 5 frames, the video 4"),
+        ((4, 32, 48), r"mask\.mp4: frame 0 is 48x32, the video 96x64"),
+    ],
+)
+def test_a_mask_of_another_video_is_refused(tmp_path: Path, shape: tuple[int, int, int], told: str) -> None:
+    encode_rgb(tmp_path / "rgb.mp4", colorful(96, 64, 4), 12.0)
+    encode_mask(tmp_path / "mask.mp4", np.full(shape, Label.KEEP, dtype=np.uint8), 12.0)
+    with pytest.raises(DataError, match=told):
+        decode_mask(tmp_path / "mask.mp4", tmp_path / "rgb.mp4")
+    encode_mask(tmp_path / "mask.mp4", random_mask(96, 64, 4), 12.0)
+    assert np.array_equal(decode_mask(tmp_path / "mask.mp4", tmp_path / "rgb.mp4"), random_mask(96, 64, 4))
+
+
+def test_a_coloured_mask_is_named_when_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = np.repeat(random_mask(32, 32, 3)[..., None], 3, axis=3)
+    frames[2, 5, 7] = (255, 0, 0)
+    monkeypatch.setattr(video, "iterate_rgb", lambda path: iter(frames))
+    with pytest.raises(
+        DataError, match=r"m\.mp4: frame 2 is coloured in 1 pixels, e\.g\. \(255, 0, 0\) in row 5, column 7"
+    ):
+        decode_mask(Path("m.mp4"))
+
+
+def test_frames_that_change_their_size_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6, 3), np.uint8), np.zeros((8, 6, 3), np.uint8)]
+    monkeypatch.setattr(video, "iterate_rgb", lambda path: iter(frames))
+    for read in (decode_rgb, decode_grey, decode_mask):
+        with pytest.raises(DataError, match=r"m\.mp4: frame 2 is 6x8, frame 0 6x4"):
+            read(Path("m.mp4"))
+
+
+@pytest.mark.parametrize("read", [decode_rgb, decode_grey, decode_mask, probe])
+def test_a_video_of_no_frames_is_named(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    with av.open(str(tmp_path / "none.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        container.start_encoding()
+    with pytest.raises(DataError, match=r"none\.mp4: holds no video, or one of no frames"):
+        read(tmp_path / "none.mp4")
+
+
+@pytest.mark.parametrize(
+    ("mask", "told"),
+    [
+        (np.full((2, 4, 4), 254, dtype=np.uint8), r"mask\.mp4: frame 0 holds values 254 in 16 pixels"),
+        (np.zeros((0, 4, 4), dtype=np.uint8), r"mask\.mp4: .*a mask of no frames"),
+        (np.full((1, 4, 4), 0.25), r"mask\.mp4: .*float64 \(1, 4, 4\); frame 0 holds values 0\.25"),
+    ],
+)
+def test_what_is_no_mask_is_not_written(tmp_path: Path, mask: np.ndarray, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        encode_mask(tmp_path / "mask.mp4", mask, 12.0)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("reader", READERS)
