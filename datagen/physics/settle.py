@@ -26,6 +26,7 @@ class Settling:
     moved_mm: float
     turned_deg: float
     sunk_mm: float  # deepest below where it began
+    slid_mm: float  # farthest to the side
 
     def beyond(self, settings: PhysicsSettings) -> bool:
         """Whether it moved more than a badly captured resting pose explains."""
@@ -58,4 +59,10 @@ def displacement(poses: np.ndarray, vertices: np.ndarray) -> Settling:
     moved = np.linalg.norm(path - path[0], axis=1).max()
     turned = rotation_angle(poses, np.broadcast_to(poses[0], poses.shape)).max()
     sunk = float(path[0, 2] - path[:, 2].min())
-    return Settling(moved_mm=float(moved) * 1000, turned_deg=float(np.degrees(turned)), sunk_mm=sunk * 1000)
+    slid = float(np.linalg.norm(path[:, :2] - path[0, :2], axis=1).max())
+    return Settling(
+        moved_mm=float(moved) * 1000,
+        turned_deg=float(np.degrees(turned)),
+        sunk_mm=sunk * 1000,
+        slid_mm=slid * 1000,
+    )

@@ -1,42 +1,32 @@
 """Physics without the person: who moves, and how.
 
-Dynamic are (1) what the person held or supported, (2) what moves by itself at the first frame, and (3) what a dynamic
-body then pushes, or carried until then: promoted, and everything run again until nothing changes. All else stays at
-its mocap pose, because resting objects hover or sink by millimetres in motion capture and must not twitch.
+Dynamic are (1) what the person held or supported, (2) what moves by itself at the first frame, (3) what lies in or on
+such a thing and goes along, and (4) what a dynamic body then pushes, or carried until then: promoted, and everything
+run again until nothing changes. All else stays at its mocap pose, because resting objects hover or sink by millimetres
+in motion capture and must not twitch; what was promoted and then does not move is set back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from datagen.physics.bodies import Body, WorldRun
-from datagen.physics.decompose import convex_parts
 from datagen.physics.handover import Handover
-from datagen.physics.materials import Material, floor_material, mass_kg, material_of
-from datagen.physics.settle import Settling, settle
-from datagen.physics.support import Contact, body_contact, stands_on_floor
+from datagen.physics.materials import Material
+from datagen.physics.promote import Watch
+from datagen.physics.scene import Scene, scene_of
+from datagen.physics.settle import displacement
+from datagen.physics.standing import Standing, judge_all
 from datagen.physics.world import run_world
 from datagen.spec import SceneSpec
-from datagen.trajectory import Trajectory, apply_pose
+from datagen.trajectory import Trajectory
 
-MOVING_M_S = 0.05  # a corner that is faster than this at the first frame moves; mocap noise is below 0.02
-PUSHED_M_S = 0.15  # a blow that could give an object this speed slides it by millimetres
-MAX_ROUNDS = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """What is known about one object at the first frame, and what follows for physics."""
-
-    contact: Contact
-    speed_m_s: float  # of its fastest corner
-    settling: Settling | None
-    dynamic: bool
-    why: str
+UNMOVED_MM = 3.0  # a promoted body that slides less than this, and only sinks onto its support, was not moved
+UNMOVED_DEG = 2.0
+SAME_COURSE_MM = 20.0  # how much the others' courses may depend on a body that is set back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,17 +43,11 @@ class Outcome:
 def simulate_without(spec: SceneSpec, handover: Handover, cache: Path) -> Outcome:
     """Run physics from the clip's first frame without the removed people and objects.
 
-    Raises `SceneFailed` when an object that moves cannot be made a solid.
+    Raises `SceneFailed` for an object without a surface, or one that moves and cannot be made a solid.
     """
-    scene = _Scene(spec, handover, cache)
-    standings = {body.name: scene.judge(body) for body in scene.bodies}
-    run = scene.run(standings)
-    for _ in range(MAX_ROUNDS):
-        promoted = scene.promotions(standings, run)
-        if not promoted:
-            break
-        standings = {**standings, **promoted}
-        run = scene.run(standings)
+    scene, standings = judge_all(scene_of(spec, handover, cache))
+    standings, run = _until_nothing_changes(scene, standings)
+    standings, run = _set_back(scene, standings, run)
     trajectory = Trajectory(
         names=run.names,
         fps=spec.clip.fps,
@@ -71,9 +55,8 @@ def simulate_without(spec: SceneSpec, handover: Handover, cache: Path) -> Outcom
         linear_velocity=run.linear_velocity,
         angular_velocity=run.angular_velocity,
     )
-    return Outcome(
-        trajectory=trajectory, run=run, bodies=scene.with_parts(standings), standings=standings, floor=scene.floor
-    )
+    bodies = scene.with_parts(_dynamic(standings))
+    return Outcome(trajectory=trajectory, run=run, bodies=bodies, standings=standings, floor=scene.floor)
 
 
 def rerun(spec: SceneSpec, outcome: Outcome, substep_hz: int) -> WorldRun:
@@ -81,7 +64,9 @@ def rerun(spec: SceneSpec, outcome: Outcome, substep_hz: int) -> WorldRun:
     return _run(spec, outcome.bodies, outcome.floor, substep_hz)
 
 
-def _run(spec: SceneSpec, bodies: tuple[Body, ...], floor: Material, substep_hz: int) -> WorldRun:
+def _run(
+    spec: SceneSpec, bodies: tuple[Body, ...], floor: Material, substep_hz: int, stop: Watch | None = None
+) -> WorldRun:
     return run_world(
         bodies,
         floor,
@@ -89,123 +74,47 @@ def _run(spec: SceneSpec, bodies: tuple[Body, ...], floor: Material, substep_hz:
         fps=spec.clip.fps,
         substep_hz=substep_hz,
         gravity_m_s2=spec.physics.gravity_m_s2,
+        stop=stop,
     )
 
 
-class _Scene:
-    """The kept objects of a scene at its first frame."""
-
-    def __init__(self, spec: SceneSpec, handover: Handover, cache: Path) -> None:
-        self.spec, self.handover, self.cache = spec, handover, cache
-        self.floor = floor_material(spec.floor.kind)
-        self.people = handover.body_points(0)
-        self.bodies = tuple(self._body(thing.name, thing.category) for thing in spec.kept_objects())
-        self.by_name: Mapping[str, Body] = {body.name: body for body in self.bodies}
-
-    def _body(self, name: str, category: str) -> Body:
-        track, factual = self.handover.track(name), self.handover.factual
-        column = factual.index(name)
-        return Body(
-            name=name,
-            material=material_of(category),
-            pose=factual.poses[0, column],
-            linear=factual.linear_velocity[0, column],
-            angular=factual.angular_velocity[0, column],
-            vertices=track.vertices,
-            faces=track.faces,
-        )
-
-    def solid(self, body: Body) -> Body:
-        """The body as a dynamic one."""
-        return replace(body, parts=convex_parts(body.name, body.vertices, body.faces, self.cache))
-
-    def with_parts(self, standings: Mapping[str, Standing]) -> tuple[Body, ...]:
-        """All bodies, those solid that are dynamic."""
-        return tuple(self.solid(body) if standings[body.name].dynamic else body for body in self.bodies)
-
-    def run(self, standings: Mapping[str, Standing]) -> WorldRun:
-        """The whole clip with the present choice of dynamic bodies."""
-        return _run(self.spec, self.with_parts(standings), self.floor, self.spec.physics.substep_hz)
-
-    def judge(self, body: Body) -> Standing:
-        """Whether an object is let go by the person, or moves by itself."""
-        contact = body_contact(self.people, body.pose, body.vertices, body.faces)
-        speed = corner_speed(body)
-        touched = contact.distance_m * 1000 < self.spec.physics.contact_mm
-        moving = speed > MOVING_M_S
-        if not touched and not moving:
-            return _standing(contact, speed, None, False, "nobody touches it and it lies still")
-        world = apply_pose(body.pose, body.vertices)
-        if not moving and stands_on_floor(world, body.faces):
-            return _standing(contact, speed, None, False, f"{_touch(contact)}, but it stands on the floor by itself")
-        settling = self._free(body, tuple(other for other in self.bodies if other is not body))
-        if not settling.beyond(self.spec.physics):
-            why = f"{_touch(contact)}, but set free it stays: {_moved(settling)}"
-            return _standing(contact, speed, settling, False, why)
-        cause = f"held: {_touch(contact)}" if touched else f"moves by itself at {speed:.2f} m/s"
-        return _standing(contact, speed, settling, True, f"{cause}; set free, {_moved(settling)}")
-
-    def _free(self, body: Body, others: tuple[Body, ...]) -> Settling:
-        return settle(self.solid(body), others, self.floor, self.spec.physics)
-
-    def promotions(self, standings: Mapping[str, Standing], run: WorldRun) -> dict[str, Standing]:
-        """New verdicts on static bodies that a run shows must move."""
-        changed: dict[str, Standing] = {}
-        dynamic = {name for name, standing in standings.items() if standing.dynamic}
-        for name in sorted(set(standings) - dynamic):
-            reason = self._why_promote(name, dynamic, run)
-            if reason is not None:
-                changed[name] = replace(standings[name], dynamic=True, why=reason)
-        return changed
-
-    def _why_promote(self, name: str, dynamic: set[str], run: WorldRun) -> str | None:
-        """What a dynamic body does to a static one, in words; None for nothing."""
-        partners = [pair for pair in run.pairs if name in pair and dynamic & set(pair)]
-        if not partners:
-            return None
-        body = self.by_name[name]
-        carriers = [pair[0] if pair[1] == name else pair[1] for pair in partners]
-        if not stands_on_floor(apply_pose(body.pose, body.vertices), body.faces):
-            others = tuple(other for other in self.bodies if other.name != name and other.name not in dynamic)
-            settling = self._free(body, others)
-            if settling.beyond(self.spec.physics):
-                return f"rests on {' and '.join(carriers)}, which moves; without it, {_moved(settling)}"
-        blow, by = self._hardest_push(name, run, dynamic)
-        if blow / _rough_mass(body) > PUSHED_M_S and blow / self.solid(body).mass > PUSHED_M_S:
-            return f"pushed by {by} with {blow:.2f} N s"
-        return None
-
-    def _hardest_push(self, name: str, run: WorldRun, dynamic: set[str]) -> tuple[float, str]:
-        """Greatest horizontal impulse [N s] on an object within a frame, and by what."""
-        best, by = 0.0, ""
-        for column, pair in enumerate(run.pairs):
-            other = pair[0] if pair[1] == name else pair[1]
-            if name in pair and other in dynamic:
-                blow = float(np.linalg.norm(run.side_impulse[:, column], axis=1).max())
-                best, by = max((best, by), (blow, other))
-        return best, by
+def _until_nothing_changes(scene: Scene, standings: dict[str, Standing]) -> tuple[dict[str, Standing], WorldRun]:
+    """Run, promote what a moving body moves, and run again; every round makes a body dynamic, so it ends."""
+    while True:
+        dynamic = _dynamic(standings)
+        watch = Watch(scene, dynamic)
+        bodies = scene.with_parts(dynamic)
+        run = _run(scene.spec, bodies, scene.floor, scene.spec.physics.substep_hz, watch)
+        if not watch.reasons:
+            return standings, run
+        for name, why in watch.reasons.items():
+            settling = watch.rests_on.get(name) or standings[name].settling
+            standings = {
+                **standings,
+                name: replace(standings[name], dynamic=True, why=why, settling=settling, promoted=True),
+            }
 
 
-def corner_speed(body: Body) -> float:
-    """Speed [m/s] of the fastest vertex."""
-    arms = apply_pose(body.pose, body.vertices) - body.pose[:3]
-    return float(np.linalg.norm(body.linear + np.cross(body.angular, arms), axis=1).max())
+def _set_back(scene: Scene, standings: dict[str, Standing], run: WorldRun) -> tuple[dict[str, Standing], WorldRun]:
+    """Fix promoted bodies that do not move at their mocap poses, if the others then move as before."""
+    idle = {name for name in run.dynamic if standings[name].promoted and _unmoved(scene.body(name), run)}
+    if not idle:
+        return standings, run
+    settled = {
+        name: replace(one, dynamic=False, why=f"{one.why}, yet it does not move") if name in idle else one
+        for name, one in standings.items()
+    }
+    again = _run(scene.spec, scene.with_parts(_dynamic(settled)), scene.floor, scene.spec.physics.substep_hz)
+    kept = [run.names.index(name) for name in again.dynamic]
+    apart = np.linalg.norm(run.poses[:, kept, :3] - again.poses[:, kept, :3], axis=2)
+    return (settled, again) if apart.max(initial=0.0) * 1000 < SAME_COURSE_MM else (standings, run)
 
 
-def _rough_mass(body: Body) -> float:
-    """A lower guess of a mass without decomposing the mesh [kg]: a tenth of its bounding box is solid."""
-    return mass_kg(body.material, float(np.prod(np.ptp(body.vertices, axis=0))) / 10)
+def _unmoved(body: Body, run: WorldRun) -> bool:
+    """Whether a dynamic body only sank onto what it rests on."""
+    settling = displacement(run.poses[:, run.names.index(body.name)], body.vertices)
+    return settling.slid_mm < UNMOVED_MM and settling.turned_deg < UNMOVED_DEG
 
 
-def _standing(contact: Contact, speed: float, settling: Settling | None, dynamic: bool, why: str) -> Standing:
-    return Standing(contact=contact, speed_m_s=speed, settling=settling, dynamic=dynamic, why=why)
-
-
-def _touch(contact: Contact) -> str:
-    if contact.distance_mm is None:
-        return "nobody touches it"
-    return f"{contact.part} is {contact.distance_mm:.1f} mm away"
-
-
-def _moved(settling: Settling) -> str:
-    return f"it moves {settling.moved_mm:.0f} mm and turns {settling.turned_deg:.0f} degrees"
+def _dynamic(standings: dict[str, Standing]) -> set[str]:
+    return {name for name, standing in standings.items() if standing.dynamic}

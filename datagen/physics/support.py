@@ -8,12 +8,13 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.transform import Rotation
 
-from datagen.physics.distance import distances_to_mesh
+from datagen.physics.distance import distances_to_mesh, within_mesh
 from datagen.trajectory import apply_pose, inverse_pose
 
 REACH_M = 0.05  # body points farther away than this are not measured
 CLOSE_M = 0.006
 FLOOR_CONTACT_M = 0.012  # furniture hovers or sinks by up to 8 mm in motion capture
+MAX_WITHIN = 96  # body points asked whether they are within an object; evenly spread over those in its box
 STANDING_MARGIN_M = 0.01  # how far inside its feet the centre of a standing object lies
 
 
@@ -35,8 +36,9 @@ class BodyPoints:
 class Contact:
     """The least distance from a body to an object."""
 
-    distance_m: float  # inf beyond REACH_M
+    distance_m: float  # inf beyond REACH_M; 0 where the body is within the object, however deep
     part: str  # "" beyond REACH_M
+    inside: bool = False  # the part is within the object, not at its surface
 
     @property
     def distance_mm(self) -> float | None:
@@ -57,11 +59,24 @@ def body_contact(
     for person in people:
         if not len(person.points):
             continue
-        distances = distances_to_mesh(apply_pose(object_from_world, person.points), vertices, faces, reach_m)
+        points = apply_pose(object_from_world, person.points)
+        distances = distances_to_mesh(points, vertices, faces, reach_m)
         nearest = int(distances.argmin())
         if distances[nearest] < best.distance_m:
             best = Contact(distance_m=float(distances[nearest]), part=person.part_names[int(person.part[nearest])])
+        if best.distance_m > CLOSE_M and (within := _part_within(person, points, vertices, faces)):
+            return Contact(distance_m=0.0, part=within, inside=True)
     return best
+
+
+def _part_within(person: BodyPoints, points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> str:
+    """The body part most of whose points [P, 3], object frame, lie within an object; "" for none."""
+    boxed = np.flatnonzero(np.all((points > vertices.min(axis=0)) & (points < vertices.max(axis=0)), axis=1))
+    if not len(boxed):
+        return ""
+    asked = boxed[np.unique(np.linspace(0, len(boxed) - 1, MAX_WITHIN).astype(int))]
+    counts = np.bincount(person.part[asked[within_mesh(points[asked], vertices, faces)]], minlength=1)
+    return person.part_names[int(counts.argmax())] if counts.any() else ""
 
 
 def stands_on_floor(vertices: np.ndarray, faces: np.ndarray) -> bool:

@@ -1,10 +1,10 @@
 """Things that stand on castors roll on the floor instead of sliding over it.
 
-Castors swivel, so a wheeled body meets the floor with one small friction in every direction: what keeps a cart rolling is
-a few hundredths of its weight (compare K. Al-Eisawi et al., "Factors affecting minimum push and pull forces of manual
-carts", Applied Ergonomics 30, 1999). Only the floor counts: what stands on the cart meets it with the friction of the
-cart's own material, and a body that has tipped over slides like any other. Not modelled: brakes, the sideways kick of a
-castor that swivels round, and wheels that do not swivel.
+Castors swivel, so a wheeled body meets the floor with one small friction in every direction: what keeps a cart rolling
+is a few hundredths of its weight (compare K. Al-Eisawi et al., "Factors affecting minimum push and pull forces of
+manual carts", Applied Ergonomics 30, 1999). Only the floor counts: what stands on the cart meets it with the friction
+of the cart's own material, and a body that has tipped over slides like any other. Not modelled: brakes, the sideways
+kick of a castor that swivels round, and wheels that do not swivel.
 """
 
 from __future__ import annotations

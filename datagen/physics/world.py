@@ -48,8 +48,8 @@ def run_world(
     steps = substeps_per_frame(bodies if finer_for_speed else (), fps, substep_hz, gravity_m_s2)
     with _world(bodies, floor, 1 / (fps * steps), gravity_m_s2) as (client, ids):
         recorder = Recorder(client, bodies, ids, 1 / (fps * steps), gravity_m_s2)
-        for frame in _advance(client, recorder, num_frames, steps):
-            if stop is not None and frame < num_frames - 1 and stop(recorder):
+        for _ in _advance(client, recorder, num_frames, steps):
+            if stop is not None and stop(recorder):
                 break
         return recorder.result()
 
@@ -72,20 +72,25 @@ def substeps_per_frame(bodies: tuple[Body, ...], fps: float, substep_hz: int, gr
     return int(np.ceil(max(substep_hz, fastest / MAX_STEP_M) / fps - 1e-9))
 
 
-def overlaps(bodies: tuple[Body, ...], floor: Material, moved: Iterable[Body]) -> Iterator[dict[str, float]]:
-    """Deepest overlap [m] of each of `moved` with every other body, all others standing where `bodies` has them."""
-    started = {body.name: body for body in bodies}
+@contextmanager
+def overlap_probe(bodies: tuple[Body, ...], floor: Material) -> Iterator[Callable[[Body], dict[str, float]]]:
+    """A function that puts a body where it says it is and returns its deepest overlap [m] with every other one.
+
+    It stays there until it is put elsewhere.
+    """
     with _world(bodies, floor, 1 / 480, 0.0) as (client, ids):
         names = {number: name for name, number in ids.items()}
-        for body in moved:
+
+        def probe(body: Body) -> dict[str, float]:
             _place(client, ids[body.name], body)
             client.performCollisionDetection()
             depths: dict[str, float] = {}
             for contact in client.getContactPoints(bodyA=ids[body.name]):
                 other = names[contact[2]]
                 depths[other] = max(depths.get(other, 0.0), -contact[8])
-            yield depths
-            _place(client, ids[body.name], started[body.name])
+            return depths
+
+        yield probe
 
 
 def _advance(client: BulletClient, watcher: Sampler, num_frames: int, steps: int) -> Iterator[int]:
