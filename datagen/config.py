@@ -26,7 +26,10 @@ class ClipSettings:
     num_frames: int = 60
     fps: float = 12.0
     per_sequence: int = 4  # at most so many clips of one sequence
-    effect_share: float = 1.0  # of scenes in which something moves differently; the rest show no effect
+    effect_share: float = (
+        0.85  # of clips in which something moves differently; the rest show no effect, where there are
+    )
+    touched_later_share: float = 0.2  # of those with an effect that begin while all is at rest, where there are
     max_overlap: float = 0.5  # of two clips of one sequence, as a share of the clip
 
 
@@ -82,6 +85,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "clips.fps": (0.1, 1000),
     "clips.per_sequence": (1, 10_000),
     "clips.effect_share": (0, 1),
+    "clips.touched_later_share": (0, 1),
     "clips.max_overlap": (0, 1),
     "humoto.mocap_fps": (1, 1000),
     "kubric.null_share": (0, 1),

@@ -38,7 +38,7 @@ class Extraction:
 def plan_humoto(data: Path, out: Path, config: Config, *, limit: int | None, workers: int, console: Console) -> int:
     """Write the specs of a run; how many there are in all.
 
-    The best clip of each sequence comes first, then the second best of each: a larger `limit` adds scenes and changes
+    The first clip of each sequence comes first, then the second of each: a larger `limit` adds scenes and changes
     none. A sequence that gives no scene is a row in failures.jsonl. Raises `UserError` when none gives one.
     """
     files = find_sequences(data)
@@ -182,6 +182,7 @@ def _scenes_of(extraction: Extraction, config: Config) -> list[SceneSpec]:
         seed=config.seed,
         per_sequence=config.clips.per_sequence,
         effect_share=config.clips.effect_share,
+        touched_later_share=config.clips.touched_later_share,
         max_overlap=config.clips.max_overlap,
     )
     if file.name in plan.problems:

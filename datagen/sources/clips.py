@@ -1,38 +1,45 @@
 """Which stretches of a sequence are worth a scene, judged from the motion capture alone: no simulation.
 
-A proposal's score is what the person's removal would change: how far held objects fall, how far they are then from
-where the person would have carried them, and how far resting ones are moved later.
+A candidate's score is what the person's removal would change: how far held objects fall, how far they are then from
+where the person would have carried them, and how far resting ones are moved later. Those with a score of 0 show no
+effect: nothing is touched, or something was just let go and stays where it was put.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence as Row
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
-from datagen.errors import DataError
+from datagen.errors import ConfigError, DataError
 from datagen.physics.support import BodyPoints, body_contact, stands_on_floor, surface_centre, tilt_deg, upright_axis
 from datagen.sequence import ObjectTrack, Sequence
+from datagen.spec import Clip
 from datagen.trajectory import apply_pose, velocities
 
 STEP_S = 0.1  # between candidate starts
 LIFTED_M = 0.03  # gap below an object that no hovering rest pose explains
 MOVED_M = 0.05  # a resting object that gets this far within the clip is missed (PhysicsSettings.min_effect_mm)
 MOVING_M_S = 0.08
+JUST_S = 0.5  # an object that moved this short a time ago was just let go
+SUPPORTED_WORTH = 0.8  # of a held object that rests on something, next to one that falls
+STAYS_WORTH = 0.3  # of an object that is moved later in the clip
 GRAVITY = 9.81
 
 
 class ClipKind(StrEnum):
-    """Why a clip was chosen."""
+    """What goes on when a clip begins."""
 
-    DROP = "drop"  # something held is off its support
-    RELEASE = "release"  # something held moves or leans, and rests on its support
-    STAYS = "stays"  # something at rest is moved later in the clip
-    NOTHING = "nothing"  # nothing would differ
+    HELD = "held"  # something is held, carried, dragged or leant
+    TOUCHED_LATER = "touched_later"  # what lies at rest is moved later in the clip: without the person it stays
+    LET_GO = "let_go"  # something was just put down, and stays there: nothing would differ
+    NOTHING = "nothing"  # nothing is touched or moved: nothing would differ
 
 
-RANK = {ClipKind.DROP: 1.0, ClipKind.RELEASE: 0.8, ClipKind.STAYS: 0.3, ClipKind.NOTHING: 0.0}
+RANK = {ClipKind.HELD: 3, ClipKind.TOUCHED_LATER: 2, ClipKind.LET_GO: 1, ClipKind.NOTHING: 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,47 +52,85 @@ class ClipProposal:
     drop_m: float  # greatest height that a held object is above what is below it
     score: float  # expected visible difference; larger is better, 0 for none
 
+    @property
+    def effect(self) -> bool:
+        """Whether the removal is expected to change anything; physics has the last word."""
+        return self.kind in (ClipKind.HELD, ClipKind.TOUCHED_LATER)
+
 
 def propose_clips(
-    sequence: Sequence,
-    *,
-    num_frames: int,
-    fps: float,
-    mocap_fps: float,
-    contact_mm: float = 5.0,
-    max_overlap: float = 0.5,
+    sequence: Sequence, *, num_frames: int, fps: float, mocap_fps: float, contact_mm: float = 5.0
 ) -> tuple[ClipProposal, ...]:
-    """Clips of a sequence, best first; two of them overlap by at most `max_overlap` of their length.
+    """All candidates of a sequence, in the order of time; they overlap.
 
-    Raises `DataError` when the sequence is shorter than one clip.
+    Raises `DataError` when the sequence is shorter than one clip, `UserError` for a length or rate that is none.
     """
     length = clip_length(sequence, num_frames=num_frames, fps=fps, mocap_fps=mocap_fps)
     last_start = sequence.info.num_frames - 1 - length
     step = max(1, round(STEP_S * mocap_fps))
     motions = tuple(_Motion(track, sequence, mocap_fps) for track in sequence.objects)
-    candidates = [
+    return tuple(
         _propose(sequence, motions, start, length, mocap_fps, contact_mm) for start in range(0, last_start + 1, step)
-    ]
-    ordered = sorted(candidates, key=lambda one: (-one.score, one.start_frame))
-    apart = max(1, round((1 - max_overlap) * length))
+    )
+
+
+def draw_clips(
+    candidates: Row[ClipProposal],
+    *,
+    length: int,
+    max_overlap: float,
+    effect_share: float,
+    touched_later_share: float,
+    rng: np.random.Generator,
+    limit: int | None = None,
+) -> tuple[ClipProposal, ...]:
+    """Clips by the wanted shares, up to `limit` or as many as fit.
+
+    Two of them overlap by at most `max_overlap` of their `length`.
+
+    The dice say what comes next, then the best that fits is taken. A clip without effect is drawn when the dice say
+    so, or once when there is nothing else; where the dice say so and none fits, one with an effect takes its place.
+    A larger limit adds clips and changes none.
+    """
+    apart = max(1, math.ceil((1 - max_overlap) * length - 1e-9))
+    free = list(candidates)
     chosen: list[ClipProposal] = []
-    for candidate in ordered:
-        if all(abs(candidate.start_frame - other.start_frame) >= apart for other in chosen):
-            chosen.append(candidate)
+    while limit is None or len(chosen) < limit:
+        wants_effect, wants_later = rng.random() < effect_share, rng.random() < touched_later_share
+        wants_let_go, place = rng.random() < 0.5, rng.random()
+        active = _of_kind(free, ClipKind.TOUCHED_LATER if wants_later else ClipKind.HELD, effect=True)
+        quiet = _of_kind(free, ClipKind.LET_GO if wants_let_go else ClipKind.NOTHING, effect=False)
+        only_quiet = not active and not chosen and effect_share < 1
+        if quiet and (only_quiet or not wants_effect):
+            chosen.append(quiet[int(place * len(quiet))])
+        elif active:
+            chosen.append(max(active, key=lambda one: (one.score, -one.start_frame)))
+        else:
+            break
+        free = [one for one in free if abs(one.start_frame - chosen[-1].start_frame) >= apart]
     return tuple(chosen)
 
 
+def _of_kind(candidates: Row[ClipProposal], kind: ClipKind, *, effect: bool) -> list[ClipProposal]:
+    """Candidates of a kind; of the other kind with, or without, an effect where there are none."""
+    some = [one for one in candidates if one.effect == effect]
+    return [one for one in some if one.kind is kind] or some
+
+
 def clip_length(sequence: Sequence, *, num_frames: int, fps: float, mocap_fps: float) -> int:
-    """Mocap frames that a clip spans; `DataError` when the sequence has fewer."""
-    duration_s = (num_frames - 1) / fps
+    """Mocap frames that a clip spans, rounded up; `DataError` when the sequence has fewer."""
+    if not 0 < mocap_fps < math.inf:
+        raise ConfigError(f"humoto.mocap_fps: expected a rate above 0, found {mocap_fps:g}")
+    duration_s = Clip(start_s=0.0, num_frames=num_frames, fps=fps).duration_s
     length = int(np.ceil(duration_s * mocap_fps - 1e-9))
     available_s = (sequence.info.num_frames - 1) / mocap_fps
     if length > sequence.info.num_frames - 1:
         fitting = int(np.floor(available_s * fps + 1e-9)) + 1
+        shorter = f"a shorter clip (clips.num_frames={fitting} fits) or " if fitting > 1 else ""
         raise DataError(
             f"sequence '{sequence.info.name}' lasts {available_s:.2f} s ({sequence.info.num_frames} frames at "
             f"{mocap_fps:g} fps), a clip of {num_frames} frames at {fps:g} fps lasts {duration_s:.2f} s; "
-            f"ask for a shorter clip (clips.num_frames={fitting} fits) or a higher clips.fps"
+            f"ask for {shorter}a higher clips.fps"
         )
     return length
 
@@ -170,7 +215,7 @@ def _propose(
     best, drop, total = ClipKind.NOTHING, 0.0, 0.0
     for motion in motions:
         kind, height, worth = _worth(motion, people, start, length, mocap_fps, contact_mm)
-        if kind in (ClipKind.DROP, ClipKind.RELEASE):
+        if kind is ClipKind.HELD:
             held.append(motion.track.name)
         drop = max(drop, height)
         total += worth
@@ -190,14 +235,16 @@ def _worth(
         touched = bool(np.isfinite(contact.distance_m))
         if touched or moving:
             away = _distance_from_rest(motion, start, length, mocap_fps, gap)
-            kind = ClipKind.DROP if gap > LIFTED_M else ClipKind.RELEASE
             tilted = min(float(motion.tilt[start]) / 90.0, 1.0)
             trust = 1.0 if touched else 0.5  # physics lets go whatever moves, but nobody is seen to hold it
-            return kind, gap, trust * RANK[kind] * (min(gap, 1.0) + 0.5 * min(away, 1.0) + 0.3 * tilted)
+            trust *= 1.0 if gap > LIFTED_M else SUPPORTED_WORTH
+            return ClipKind.HELD, gap, trust * (min(gap, 1.0) + 0.5 * min(away, 1.0) + 0.3 * tilted)
     elsewhere = np.linalg.norm(motion.path[start : start + length + 1] - motion.path[start], axis=1).max()
     if not moving and elsewhere > MOVED_M:
-        return ClipKind.STAYS, 0.0, RANK[ClipKind.STAYS] * min(float(elsewhere), 1.0)
-    return ClipKind.NOTHING, 0.0, 0.0
+        return ClipKind.TOUCHED_LATER, 0.0, STAYS_WORTH * min(float(elsewhere), 1.0)
+    before = motion.speed[max(0, start - round(JUST_S * mocap_fps)) : start]
+    just = not moving and len(before) > 0 and bool(before.max() > MOVING_M_S)
+    return (ClipKind.LET_GO if just else ClipKind.NOTHING), 0.0, 0.0
 
 
 def _distance_from_rest(motion: _Motion, start: int, length: int, mocap_fps: float, gap: float) -> float:

@@ -12,7 +12,7 @@ from datagen.errors import DataError, SpecError, UserError
 from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.seeding import generator_for, seed_for
 from datagen.sequence import Sequence
-from datagen.sources.clips import ClipKind, ClipProposal, propose_clips
+from datagen.sources.clips import ClipProposal, clip_length, draw_clips, propose_clips
 from datagen.spec import (
     Clip,
     GeometryRef,
@@ -148,12 +148,16 @@ def plan_scenes(
     limit: int | None = None,
     per_sequence: int | None = None,
     effect_share: float = 1.0,
+    touched_later_share: float = 0.0,
     max_overlap: float = 0.5,
 ) -> Plan:
-    """Scenes of a run: the best clip of every sequence, then the second best of every sequence, up to `limit`.
+    """Scenes of a run: the first clip of every sequence, then the second of every sequence, up to `limit`.
 
-    With `effect_share` below 1 the rest of the scenes are drawn from clips in which nothing would change.
+    With `effect_share` below 1 the rest of the scenes are drawn from clips in which nothing would change;
+    `touched_later_share` of those with an effect begin while all is at rest. Raises `SpecError` for a length or a
+    rate that no clip can have.
     """
+    clip = Clip(start_s=0.0, num_frames=num_frames, fps=fps)
     problems: dict[str, str] = {}
     queues: list[list[SceneSpec]] = []
     for file in files:
@@ -161,20 +165,22 @@ def plan_scenes(
             if file.problem:
                 raise DataError(file.problem)
             sequence = _extracted(file, sequences)
-            proposals = propose_clips(
-                sequence,
-                num_frames=num_frames,
-                fps=fps,
-                mocap_fps=mocap_fps,
-                contact_mm=physics.contact_mm,
-                max_overlap=max_overlap,
+            candidates = propose_clips(
+                sequence, num_frames=num_frames, fps=fps, mocap_fps=mocap_fps, contact_mm=physics.contact_mm
             )
         except UserError as error:
             problems[file.name] = str(error)
             continue
-        ordered = order_by_share(proposals, file.name, seed, effect_share)[:per_sequence]
-        clip = Clip(start_s=0.0, num_frames=num_frames, fps=fps)
-        queues.append([_scene(file, sequence, one, clip, mocap_fps, physics, render, seed) for one in ordered])
+        drawn = draw_clips(
+            candidates,
+            length=clip_length(sequence, num_frames=num_frames, fps=fps, mocap_fps=mocap_fps),
+            max_overlap=max_overlap,
+            effect_share=effect_share,
+            touched_later_share=touched_later_share,
+            rng=generator_for(seed, "humoto", file.name, "clips"),
+            limit=per_sequence,
+        )
+        queues.append([_scene(file, sequence, one, clip, mocap_fps, physics, render, seed) for one in drawn])
     return Plan(scenes=tuple(_round_robin(queues)[:limit]), problems=problems)
 
 
@@ -184,29 +190,15 @@ def _extracted(file: SequenceFile, sequences: Mapping[str, Sequence]) -> Sequenc
     return sequences[file.name]
 
 
-def order_by_share(
-    proposals: tuple[ClipProposal, ...], name: str, seed: int, effect_share: float
-) -> tuple[ClipProposal, ...]:
-    """Best first, with a clip of no effect at each place where the dice say so; never drops clips with an effect."""
-    active = [one for one in proposals if one.kind is not ClipKind.NOTHING]
-    quiet = [one for one in proposals if one.kind is ClipKind.NOTHING]
-    generator = generator_for(seed, "humoto", name, "effect share")
-    ordered: list[ClipProposal] = []
-    while active or quiet:
-        wants_effect = generator.random() < effect_share
-        if active and (wants_effect or not quiet):
-            ordered.append(active.pop(0))
-        elif quiet and not wants_effect:
-            ordered.append(quiet.pop(0))
-        else:
-            break
-    return tuple(ordered)
-
-
 def _round_robin(queues: list[list[SceneSpec]]) -> list[SceneSpec]:
     """First of each queue, then second of each, and so on."""
     longest = max((len(queue) for queue in queues), default=0)
     return [queue[place] for place in range(longest) for queue in queues if place < len(queue)]
+
+
+def scene_key(sequence: str, proposal: ClipProposal) -> str:
+    """Name of the scene that a clip of a sequence makes."""
+    return f"{sequence}-f{proposal.start_frame:04d}"
 
 
 def _scene(
@@ -221,7 +213,7 @@ def _scene(
 ) -> SceneSpec:
     """A scene of a clip; all that is drawn is seeded by the run's seed and the scene's key."""
     info = sequence.info
-    key = f"{file.name}-f{proposal.start_frame:04d}"
+    key = scene_key(file.name, proposal)
     scene_seed = seed_for(seed, "humoto", key)
 
     def geometry(node: str) -> GeometryRef:

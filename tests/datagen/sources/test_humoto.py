@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from datagen.codec import dump_json
-from datagen.errors import DataError
+from datagen.errors import DataError, SpecError
 from datagen.sequence import Sequence
-from datagen.sources.clips import ClipKind, ClipProposal, propose_clips
-from datagen.sources.humoto import Plan, SequenceFile, find_sequences, order_by_share, plan_scenes
+from datagen.sources.humoto import Plan, SequenceFile, find_sequences, plan_scenes
 from datagen.spec import PhysicsSettings, RenderSettings
 from tests.datagen.physics.scenes import pose, sequence_of
 
@@ -73,28 +72,6 @@ def test_a_name_that_cannot_be_a_key_is_a_problem_of_its_sequence(tmp_path: Path
     assert not good.problem
 
 
-def test_the_best_clip_starts_while_the_box_is_high() -> None:
-    proposals = propose_clips(lifted(), num_frames=24, fps=12, mocap_fps=30)
-    assert proposals[0].kind is ClipKind.DROP
-    assert proposals[0].held == ("box",)
-    assert proposals[0].start_frame >= 55
-    assert proposals[0].drop_m > 0.4
-    assert {ClipKind.STAYS} <= {one.kind for one in proposals}
-    assert proposals == propose_clips(lifted(), num_frames=24, fps=12, mocap_fps=30)
-
-
-def test_a_ball_inside_a_bowl_does_not_carry_it() -> None:
-    bowl = np.repeat(pose(0, 0, 1.0)[None], FRAMES, axis=0)
-    ball = np.repeat(pose(0, 0, 1.0)[None], FRAMES, axis=0)
-    sequence = sequence_of({"ball": ((0.05,) * 3, ball), "bowl": (BOX, bowl)}, bowl[:, :3] + (0, 0, 0.052))
-    assert propose_clips(sequence, num_frames=24, fps=12, mocap_fps=30)[0].drop_m == pytest.approx(0.95)
-
-
-def test_a_clip_longer_than_the_sequence_names_both() -> None:
-    with pytest.raises(DataError, match=r"lasts 4\.97 s .* clip of 85 frames .* lasts 7\.00 s.*num_frames=60 fits"):
-        propose_clips(lifted(), num_frames=85, fps=12, mocap_fps=30)
-
-
 def plan(names: list[str], limit: int | None = None, **options: float) -> Plan:
     files = [SequenceFile(name=name, file=Path(f"/data/{name}.fbx"), description="lifts a box") for name in names]
     return plan_scenes(
@@ -125,11 +102,41 @@ def test_one_bad_sequence_spoils_no_other() -> None:
     assert list(result.problems) == ["lost"]
 
 
-def test_clips_without_effect_come_only_by_share() -> None:
-    def proposal(start: int, kind: ClipKind) -> ClipProposal:
-        return ClipProposal(start_frame=start, kind=kind, held=(), drop_m=0, score=0)
+@pytest.mark.parametrize(("num_frames", "fps"), [(24, 0.0), (24, -12.0), (24, float("nan")), (0, 12.0)])
+def test_a_clip_that_cannot_be_is_refused_before_any_sequence(num_frames: int, fps: float) -> None:
+    with pytest.raises(SpecError, match="cannot be made"):
+        plan_scenes([], {}, num_frames=num_frames, fps=fps, physics=PhysicsSettings(), render=RenderSettings(), seed=0)
 
-    proposals = (*(proposal(n, ClipKind.DROP) for n in range(40)), *(proposal(n, ClipKind.NOTHING) for n in range(40)))
-    assert {one.kind for one in order_by_share(proposals, "a", 0, 1.0)} == {ClipKind.DROP}
-    mixed = order_by_share(proposals, "a", 0, 0.5)[:20]
-    assert {one.kind for one in mixed} == {ClipKind.DROP, ClipKind.NOTHING}
+
+def test_a_clip_longer_than_its_sequence_is_that_sequences_problem() -> None:
+    files = [SequenceFile(name="a", file=Path("/data/a.fbx"), description="")]
+    plan = plan_scenes(
+        files, {"a": lifted()}, num_frames=85, fps=12, physics=PhysicsSettings(), render=RenderSettings(), seed=0
+    )
+    assert not plan.scenes and "num_frames=60 fits" in plan.problems["a"]
+
+
+def test_more_clips_of_a_sequence_change_no_earlier_ones() -> None:
+    few, many = (plan(["a"], per_sequence=count, effect_share=0.5).scenes for count in (1, 3))
+    assert len(many) > len(few) == 1 and many[0] == few[0]
+
+
+def test_a_run_draws_by_the_configured_share() -> None:
+    """Where every sequence has clips with and without an effect, the first clips show the share."""
+    names = [f"s{index:03d}" for index in range(16)]
+    files = [SequenceFile(name=name, file=Path(f"/data/{name}.fbx"), description="") for name in names]
+    sequence = lifted()
+    scenes = plan_scenes(
+        files,
+        dict.fromkeys(names, sequence),
+        num_frames=4,
+        fps=12,
+        physics=PhysicsSettings(),
+        render=RenderSettings(),
+        seed=1,
+        per_sequence=1,
+        effect_share=0.5,
+        limit=16,
+    ).scenes
+    quiet = sum(scene.clip.start_s < 1.0 for scene in scenes)
+    assert len(scenes) == 16 and 3 <= quiet <= 13
