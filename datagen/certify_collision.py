@@ -5,6 +5,7 @@
     spec.json, geometry/   as they were
     trajectories.npz       both worlds; removed objects are in the factual one alone
     contacts.npz           of the counterfactual, as for HUMOTO; and the same with the prefix `factual_`
+    perturbed.npz          as for HUMOTO; absent when the scene is rejected
     certificate.json       datagen.physics.records.PhysicsCertificate
     staging.json           camera, room and lights; absent when the scene is rejected
     collision.json         datagen.collision.CollisionReport
@@ -24,6 +25,7 @@ from datagen.codec import read_npz, read_record, write_json, write_npz
 from datagen.collision import (
     OUTLINES_FILE,
     REPORT_FILE,
+    RERUNS_FILE,
     SPEC_FILE,
     WORLD_FILES,
     CollisionReport,
@@ -38,6 +40,7 @@ from datagen.jobs import CertifyJob
 from datagen.physics import certificate
 from datagen.physics.bodies import WorldRun
 from datagen.physics.captions import Happening, caption, happenings_of
+from datagen.physics.perturb import write_perturbed
 from datagen.physics.records import BodyReport, Check, PhysicsCertificate, Verdict
 from datagen.physics.support import upright_axis
 from datagen.physics.verdict import box_corners
@@ -58,6 +61,7 @@ class Collision:
     factual: WorldRun
     counterfactual: WorldRun
     finer: WorldRun
+    reruns: Mapping[str, np.ndarray]  # see datagen.collision
     outlines: Mapping[str, np.ndarray]  # name -> corners of the convex hull [V, 3], own frame
     report: CollisionReport
 
@@ -103,6 +107,8 @@ def certify_folder(simulation: Path, out: Path) -> PhysicsCertificate:
     if measured.verdict is Verdict.REJECTED:
         raise certificate.rejection(measured)
     corners = {name: box_corners(points) for name, points in collision.outlines.items()}
+    counterfactual = collision.counterfactual
+    write_perturbed(out, counterfactual.names, collision.reruns["perturbed"], counterfactual.poses, corners)
     write_json(out / "staging.json", stage_scene(collision.spec, worlds, corners, {}, shown(collision.spec)))
     return measured
 
@@ -129,6 +135,7 @@ def read_collision(folder: Path) -> Collision:
         factual=read_world(folder / WORLD_FILES["factual"]),
         counterfactual=read_world(folder / WORLD_FILES["counterfactual"]),
         finer=read_world(folder / WORLD_FILES["finer"]),
+        reruns=read_npz(folder / RERUNS_FILE),
         outlines=read_npz(folder / OUTLINES_FILE),
         report=read_record(CollisionReport, folder / REPORT_FILE),
     )
@@ -144,7 +151,7 @@ def read_world(path: Path) -> WorldRun:
     for name in TUPLE_FIELDS:
         values[name] = tuple(str(value) for value in arrays[name])
     values["pairs"] = tuple((str(first), str(second)) for first, second in arrays["pairs"])
-    values["substep_s"] = float(arrays["substep_s"])
+    values |= {name: float(arrays[name]) for name in ("substep_s", "first_s")}
     return WorldRun(**values)  # type: ignore[arg-type]
 
 
@@ -212,17 +219,20 @@ def _checks(collision: Collision, changes: Mapping[str, Change], reached: Mappin
     factual = [
         _of_factual(check)
         for check in (
-            *certificate.check_run(collision.factual, settings),
+            *certificate.check_run(collision.factual, settings, spec.clip.fps),
             *certificate.in_room(worlds[World.FACTUAL], collision.outlines),
+            certificate.repeat(collision.factual.poses, collision.reruns["factual_again"]),
+            *certificate.convergence(collision.factual, collision.reruns["factual_finer"]),
         )
     ]
     return (
-        *certificate.check_run(collision.counterfactual, settings),
+        *certificate.check_run(collision.counterfactual, settings, spec.clip.fps),
         *certificate.in_room(worlds[World.COUNTERFACTUAL], collision.outlines),
         *factual,
         _bystanders(changes, reached),
         _wanted_effect(spec, effects),
-        certificate.convergence(collision.counterfactual, collision.finer),
+        certificate.repeat(collision.counterfactual.poses, collision.reruns["counterfactual_again"]),
+        *certificate.convergence(collision.counterfactual, collision.finer.poses),
         certificate.effect(effects, settings),
     )
 

@@ -6,6 +6,9 @@ Its folder holds
     geometry/<asset>/...        furniture that was built for this scene; the spec names it relative to itself
     world_factual.npz, world_counterfactual.npz, world_finer.npz    `datagen.physics.world.WorldRun` field by field;
                                 the last is the counterfactual with half the time step
+    reruns.npz                  poses [num_frames, N, 7] of the worlds run again: factual_finer; factual_again and
+                                counterfactual_again in another process; perturbed [K, num_frames, N, 7] of the
+                                counterfactual from starts within measurement noise
     outlines.npz                name -> corners of the convex hull [V, 3], own frame [m]
     collision.json              `CollisionReport`
 """
@@ -21,6 +24,7 @@ import numpy as np
 SPEC_FILE = "spec.json"
 REPORT_FILE = "collision.json"
 OUTLINES_FILE = "outlines.npz"
+RERUNS_FILE = "reruns.npz"
 WORLD_FILES = {"factual": "world_factual.npz", "counterfactual": "world_counterfactual.npz", "finer": "world_finer.npz"}
 FLOOR = "floor"
 

@@ -5,6 +5,8 @@
     trajectories.npz   both worlds (datagen.trajectory)
     contacts.npz       of the counterfactual: pair_first, pair_second [K] names ("floor" is the floor), impulse float32
                        [num_frames, K] (normal, since the frame before, N s), touching bool [num_frames, K]
+    perturbed.npz      names [N], poses float32 [K, num_frames, N, 7] of simulations from jittered starts,
+                       spread_m float32 [num_frames, N] (datagen.physics.perturb); absent when the scene is rejected
     certificate.json   datagen.physics.records.PhysicsCertificate
     staging.json       camera, room and lights (datagen.staging); absent when the scene is rejected
 """
@@ -23,7 +25,9 @@ from datagen.jobs import SimulateJob
 from datagen.physics.bodies import WorldRun
 from datagen.physics.certificate import rejection
 from datagen.physics.handover import Handover, take_clip
+from datagen.physics.perturb import write_perturbed
 from datagen.physics.records import PhysicsCertificate, Verdict
+from datagen.physics.reruns import run_again, run_perturbed
 from datagen.physics.simulate import Outcome, simulate_without
 from datagen.physics.verdict import box_corners, certify
 from datagen.sequence import read_sequence
@@ -42,10 +46,14 @@ def main(job_path: Path, out: Path) -> None:
     worlds = {World.FACTUAL: handover.factual, World.COUNTERFACTUAL: outcome.trajectory}
     write_trajectories(out / "trajectories.npz", worlds)
     write_npz(out / "contacts.npz", contact_arrays(outcome.run))
-    certificate = certify(spec, handover, outcome, {"simulate": simulated - started}, versions())
+    reruns = run_again(spec, outcome)
+    seconds = {"simulate": simulated - started, "run_again": time.perf_counter() - simulated}
+    certificate = certify(spec, handover, outcome, seconds, versions(), reruns)
     write_json(out / "certificate.json", certificate)
     if certificate.verdict is Verdict.REJECTED:
         raise rejection(certificate)
+    corners = {track.name: box_corners(track.vertices) for track in handover.tracks}
+    write_perturbed(out, outcome.run.names, run_perturbed(spec, outcome), outcome.run.poses, corners)
     write_json(out / "staging.json", _stage(spec, handover, outcome, worlds, certificate))
 
 

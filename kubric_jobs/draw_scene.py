@@ -41,6 +41,8 @@ class DrawnScene:
     factual: WorldRecord
     counterfactual: WorldRecord
     finer: WorldRecord  # the counterfactual with half the time step
+    factual_recipe: Recipe
+    counterfactual_recipe: Recipe
     draws: int
     refused: dict[str, int]
     skipped_assets: dict[str, str]
@@ -100,15 +102,18 @@ def _attempt(spec: SceneSpec, draft: Draft, draws: int, refused: Mapping[str, in
     sleeping = [name for name in resting if name not in alone and name not in draft.removed]
     counterfactual = runner.run(kept, sleeping)
     _check_solid(spec, counterfactual)
-    factual, counterfactual = runner.apart(things, draft.removed, resting, sleeping, factual, counterfactual)
+    (factual, factual_recipe), (counterfactual, recipe) = runner.apart(
+        things, draft.removed, resting, sleeping, factual, counterfactual
+    )
     _check_effect(spec, things, draft.removed, factual, counterfactual)
-    finer = replace(runner, rate_hz=2 * runner.rate_hz).run(kept, sleeping)
     return DrawnScene(
         things=things,
         removed=draft.removed,
         factual=factual,
         counterfactual=counterfactual,
-        finer=finer,
+        finer=recipe.finer().run(),
+        factual_recipe=factual_recipe,
+        counterfactual_recipe=recipe,
         draws=draws,
         refused=dict(refused),
         skipped_assets=dict(palette.skipped),
@@ -151,8 +156,9 @@ class Runner:
         sleeping: list[str],
         factual: WorldRecord,
         counterfactual: WorldRecord,
-    ) -> tuple[WorldRecord, WorldRecord]:
-        """Both worlds, in which what never meets the removed objects or their company is simulated by itself, once.
+    ) -> tuple[tuple[WorldRecord, Recipe], tuple[WorldRecord, Recipe]]:
+        """Both worlds and how they are made, in which what never meets the removed objects or their company is
+        simulated by itself, once.
 
         Bullet's rounding depends on everything that is there; simulated apart, the same things move the same, bit by
         bit. Where the two groups meet after all, the worlds stay as they are.
@@ -162,14 +168,58 @@ class Runner:
         company = {name for group in groups if group & set(removed) for name in group}
         others = tuple(thing for thing in things if thing.static or thing.name not in company)
         if not any(not thing.at_rest for thing in others):
-            return factual, counterfactual
+            left = tuple(thing for thing in things if thing.name not in removed)
+            return (
+                (factual, self.recipe(factual.names, (things, resting))),
+                (counterfactual, self.recipe(counterfactual.names, (left, sleeping))),
+            )
         theirs = self.run(others, resting)
         with_removed = tuple(thing for thing in things if thing.static or thing.name in company)
         left = tuple(thing for thing in with_removed if thing.name not in removed)
         return (
-            merged(self.run(with_removed, resting), theirs, factual.names),
-            merged(self.run(left, sleeping), theirs, counterfactual.names),
+            (
+                merged(self.run(with_removed, resting), theirs, factual.names),
+                self.recipe(factual.names, (with_removed, resting), (others, resting)),
+            ),
+            (
+                merged(self.run(left, sleeping), theirs, counterfactual.names),
+                self.recipe(counterfactual.names, (left, sleeping), (others, resting)),
+            ),
         )
+
+    def recipe(self, names: tuple[str, ...], *groups: tuple[tuple[Thing, ...], list[str]]) -> Recipe:
+        """How a world is made of groups of (things, names of those that sleep at the start)."""
+        return Recipe(
+            runner=self,
+            names=names,
+            groups=tuple(Group(things=things, asleep=tuple(asleep)) for things, asleep in groups),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Things that are simulated together, and which of them lie still until they are pushed."""
+
+    things: tuple[Thing, ...]
+    asleep: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to make a world again."""
+
+    runner: Runner
+    names: tuple[str, ...]
+    groups: tuple[Group, ...]
+
+    def run(self) -> WorldRecord:
+        """The world."""
+        first, *others = (self.runner.run(group.things, group.asleep) for group in self.groups)
+        return merged(first, others[0], self.names) if others else first
+
+    def finer(self) -> Recipe:
+        """The same with half the time step."""
+        return replace(self, runner=replace(self.runner, rate_hz=2 * self.runner.rate_hz))
 
 
 def settled(spec: SceneSpec, draft: Draft, floor: Material) -> tuple[tuple[Thing, ...], dict[Pair, np.ndarray]]:

@@ -32,6 +32,8 @@ class WorldRecord:
     names: tuple[str, ...]
     dynamic: tuple[str, ...]
     substep_s: float
+    first_s: float
+    com: np.ndarray
     poses: np.ndarray
     linear_velocity: np.ndarray
     angular_velocity: np.ndarray
@@ -188,6 +190,8 @@ class Recorder:
             names=tuple(thing.name for thing in self.things),
             dynamic=tuple(thing.name for thing in self.dynamic),
             substep_s=self.substep_s,
+            first_s=0.0,  # the start is recorded too
+            com=np.zeros((moving, 3)),  # assets are made so that their origin is the centre of mass
             poses=_continuous(np.concatenate([states[..., :3], np.roll(states[..., 3:7], 1, axis=-1)], axis=-1)),
             linear_velocity=states[..., 7:10],
             angular_velocity=states[..., 10:13],
@@ -246,6 +250,8 @@ def merged(first: WorldRecord, second: WorldRecord, names: tuple[str, ...]) -> W
         names=names,
         dynamic=tuple(dynamic[index] for index in moving),
         substep_s=first.substep_s,
+        first_s=first.first_s,
+        com=np.zeros((len(moving), 3)),
         poses=things("poses"),
         linear_velocity=things("linear_velocity"),
         angular_velocity=things("angular_velocity"),

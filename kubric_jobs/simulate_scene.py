@@ -15,6 +15,7 @@ from datagen.codec import read_record, write_json, write_npz
 from datagen.collision import (
     OUTLINES_FILE,
     REPORT_FILE,
+    RERUNS_FILE,
     SPEC_FILE,
     WORLD_FILES,
     CollisionReport,
@@ -25,6 +26,7 @@ from datagen.errors import SpecError
 from datagen.jobs import CollisionJob
 from datagen.spec import GeometryRef, ObjectSpec, SceneSpec
 from kubric_jobs.draw_scene import DrawnScene, draw_scene
+from kubric_jobs.reruns import rerun
 from kubric_jobs.things import Thing
 
 GEOMETRY_FOLDER = "geometry"
@@ -41,6 +43,7 @@ def main(job_path: Path, out: Path) -> None:
         raise SpecError(f"{spec.key}: is no collision scene (its 'collision' is null)")
     assets = read_manifest(spec.collision.manifest, check_meshes=False).in_split(spec.collision.split)
     scene = draw_scene(spec, assets, Path(job.cache), out / GEOMETRY_FOLDER)
+    drawn = time.perf_counter()
     write_json(out / SPEC_FILE, completed_spec(spec, scene, assets, out))
     for name, record in (
         ("factual", scene.factual),
@@ -48,8 +51,9 @@ def main(job_path: Path, out: Path) -> None:
         ("finer", scene.finer),
     ):
         record.write(out / WORLD_FILES[name])
+    write_npz(out / RERUNS_FILE, rerun(spec, scene))
     write_npz(out / OUTLINES_FILE, {thing.name: thing.outline for thing in scene.things})
-    seconds = {"draw": time.perf_counter() - started}
+    seconds = {"draw": drawn - started, "run_again": time.perf_counter() - drawn}
     write_json(out / REPORT_FILE, report_of(scene, seconds))
 
 

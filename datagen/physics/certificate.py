@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
+from datagen.codec import sha256_arrays
 from datagen.errors import SceneRejected
 from datagen.physics.bodies import WorldRun
 from datagen.physics.records import LABELS, Check, PhysicsCertificate
@@ -24,13 +26,20 @@ BELOW_FLOOR_MM = 10.0
 MAX_TRAVEL_M = 5.0  # a room is about this large
 REST_M_S = 0.05  # an object slower than this in the last frame lies still
 CHAOS_MM = 20.0
+GRAVITY_M_S2 = 9.81  # whatever a configuration says: other gravity is no ground truth for films of the Earth
+CLOCK_MM = 1.0
+MAX_TIME_ERROR = 0.15  # the mean of two velocities differs from the velocity between them by up to 4 % at 12 Hz
+MIN_TRAVEL_M = 0.1  # as filmed, below which time cannot be told from noise
+MAX_INITIAL_OVERLAP_MM = 12.0
 
 
-def check_run(run: WorldRun, settings: PhysicsSettings) -> tuple[Check, ...]:
-    """Checks of the simulation itself."""
+def check_run(run: WorldRun, settings: PhysicsSettings, fps: float) -> tuple[Check, ...]:
+    """Checks of the simulation itself; `fps` is the rate at which its frames will be shown."""
     return (
         free_fall(run, settings),
+        clock(run, fps),
         energy(run),
+        initial_overlap(run),
         *penetration(run, settings),
         speed(run, settings),
         at_rest(run),
@@ -38,13 +47,13 @@ def check_run(run: WorldRun, settings: PhysicsSettings) -> tuple[Check, ...]:
 
 
 def free_fall(run: WorldRun, settings: PhysicsSettings) -> Check:
-    """Acceleration fitted over every airborne span, against gravity; no drag is simulated."""
+    """Acceleration fitted over every airborne span, against that of the Earth; no drag is simulated."""
     errors = []
     for column in range(len(run.dynamic)):
         for start, stop in spans(run.airborne[:, column]):
             if stop - start >= MIN_SPAN_STEPS:
                 path = run.centre[max(start - 1, 0) : stop, column]
-                errors.append(_acceleration_error(path, run.substep_s, settings.gravity_m_s2))
+                errors.append(_acceleration_error(path, run.substep_s))
     limit = settings.max_free_fall_error
     if not errors:
         return _limited("free_fall", None, limit, "1", "nothing was airborne")
@@ -57,12 +66,57 @@ def spans(flags: np.ndarray) -> list[tuple[int, int]]:
     return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
-def _acceleration_error(path: np.ndarray, step_s: float, gravity: float) -> float:
+def _acceleration_error(path: np.ndarray, step_s: float) -> float:
     """Length of the difference between the fitted acceleration of a path [n, 3] and gravity, relative to gravity."""
     times = np.arange(len(path)) * step_s
     times -= times.mean()
     fitted = 2 * np.polyfit(times, path - path.mean(axis=0), 2)[0]
-    return float(np.linalg.norm(fitted - np.array([0.0, 0.0, -gravity])) / gravity)
+    return float(np.linalg.norm(fitted - np.array([0.0, 0.0, -GRAVITY_M_S2])) / GRAVITY_M_S2)
+
+
+def clock(run: WorldRun, fps: float) -> Check:
+    """Distance between where a frame shows a centre of mass and where it was at the frame's time: real time is kept."""
+    worst = 0.0
+    for column, name in enumerate(run.dynamic):
+        shown = centres(run.poses[:, run.names.index(name)], run.com[column])
+        rows = np.round((np.arange(len(shown)) / fps - run.first_s) / run.substep_s).astype(int)
+        known = rows >= 0  # a simulation that ended because all lay still goes on with its last row
+        was = run.centre[np.minimum(rows[known], len(run.centre) - 1), column] if len(run.centre) else shown[known]
+        worst = max(worst, float(np.linalg.norm(shown[known] - was, axis=1).max(initial=0.0)))
+    if not run.dynamic:
+        return _limited("clock", None, CLOCK_MM, "mm", "nothing is free")
+    return _limited("clock", worst * 1000, CLOCK_MM, "mm")
+
+
+def centres(poses: np.ndarray, com: np.ndarray) -> np.ndarray:
+    """Course [num_frames, 3] of a point [3] of the object's frame."""
+    return np.asarray(Rotation.from_quat(poses[:, 3:], scalar_first=True).apply(com) + poses[:, :3])
+
+
+def time_scale(filmed: Trajectory) -> Check:
+    """By how much the ways in a filmed clip differ from its velocities times its frame times, as a share.
+
+    Velocities come from the recording at its own rate, ways from the clip: a clip that squeezes time shows here.
+    """
+    ways = np.diff(filmed.poses[..., :3], axis=0)
+    expected = (filmed.linear_velocity[1:] + filmed.linear_velocity[:-1]) / 2 / filmed.fps
+    travelled = float(np.linalg.norm(expected, axis=-1).sum())
+    if travelled < MIN_TRAVEL_M:
+        return _limited("time_scale", None, MAX_TIME_ERROR, "1", "hardly anything moves as filmed")
+    ratio = float(np.sum(ways * expected) / np.sum(expected**2))
+    return _limited(
+        "time_scale", abs(ratio - 1), MAX_TIME_ERROR, "1", f"{ratio:.2f} times as far as its velocities say"
+    )
+
+
+def initial_overlap(run: WorldRun) -> Check:
+    """Deepest overlap that a free body begins with: what the penetration checks forgive."""
+    free = [bool(set(pair) & set(run.dynamic)) for pair in run.pairs]
+    depths = np.where(free, run.initial_penetration, 0.0) * 1000
+    if not depths.size or depths.max() <= 0:
+        return _limited("initial_overlap", 0.0, MAX_INITIAL_OVERLAP_MM, "mm")
+    note = f"between {' and '.join(run.pairs[int(depths.argmax())])}"
+    return _limited("initial_overlap", float(depths.max()), MAX_INITIAL_OVERLAP_MM, "mm", note)
 
 
 def energy(run: WorldRun) -> Check:
@@ -136,17 +190,50 @@ def effect(turns: Mapping[str, tuple[float, float]], settings: PhysicsSettings) 
     )
 
 
-def convergence(run: WorldRun, finer: WorldRun) -> Check:
-    """Final positions with half the time step, against those of the run; a miss is the label `chaotic`."""
+def convergence(run: WorldRun, finer: np.ndarray) -> tuple[Check, Check]:
+    """Positions with half the time step, `finer` [num_frames, N, 7], against those of the run: up to each body's first
+    bounce, and at the end. A miss is the label `chaotic`.
+    """
+    names = ("convergence_flight", "convergence")
     if not run.dynamic:
-        return _limited("convergence", None, CHAOS_MM, "mm", gate=False)
-    apart = np.linalg.norm(run.poses[-1, :, :3] - finer.poses[-1, :, :3], axis=1)
-    return _limited("convergence", float(apart.max()) * 1000, CHAOS_MM, "mm", gate=False)
+        return (
+            _limited(names[0], None, CHAOS_MM, "mm", gate=False),
+            _limited(names[1], None, CHAOS_MM, "mm", gate=False),
+        )
+    apart = np.linalg.norm(run.poses[..., :3] - finer[..., :3], axis=2) * 1000
+    bounces = {name: first_bounce(run, name) for name in run.dynamic}
+    before = max(float(apart[: bounces[name], run.names.index(name)].max(initial=0.0)) for name in run.dynamic)
+    bounced = [frame for frame in bounces.values() if frame < len(run.poses)]
+    note = f"first bounce in frame {min(bounced)}" if bounced else "nothing bounces"
+    return (
+        _limited(names[0], before, CHAOS_MM, "mm", note, gate=False),
+        _limited(names[1], float(apart[-1].max()), CHAOS_MM, "mm", gate=False),
+    )
+
+
+def first_bounce(run: WorldRun, name: str) -> int:
+    """First frame by which something that a body did not lie on has pushed it; the number of frames if nothing does."""
+    found = len(run.poses)
+    for column, pair in enumerate(run.pairs):
+        if name in pair and run.initial_penetration[column] <= 0:
+            pushed = np.flatnonzero(run.impulse[:, column] > 0)
+            found = min(found, int(pushed[0]) if len(pushed) else found)
+    return found
+
+
+def repeat(poses: np.ndarray, again: np.ndarray) -> Check:
+    """Greatest difference between poses [num_frames, N, 7] and those of another process, which must be equal bits."""
+    equal = poses.shape == again.shape and poses.tobytes() == again.tobytes()
+    value = float(np.abs(poses - again).max(initial=0.0)) * 1000 if poses.shape == again.shape else None
+    digest = sha256_arrays(np.ascontiguousarray(poses))[:12]
+    note = f"equal bits, sha256 {digest}" if equal else "differs in another process"
+    return Check(name="repeat", value=value, limit=0.0, unit="mm", passed=equal, gate=True, note=note)
 
 
 def labels_of(checks: tuple[Check, ...]) -> tuple[str, ...]:
     """What to know about a scene that is no reason to reject it."""
-    return tuple(LABELS[check.name] for check in checks if check.name in LABELS and not check.passed)
+    missed = [LABELS[check.name] for check in checks if check.name in LABELS and not check.passed]
+    return tuple(dict.fromkeys(missed))
 
 
 def rejection(certificate: PhysicsCertificate) -> SceneRejected:

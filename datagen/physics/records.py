@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 NULL_EFFECT = "null_effect"  # nothing moves differently, or nobody could see it
-LABELS = {"effect": NULL_EFFECT, "convergence": "chaotic", "rest_speed": "still_moving"}  # by the check that fails
+CHAOTIC = "chaotic"  # half the time step ends elsewhere
+STILL_MOVING = "still_moving"
+LABELS = {  # by the check that fails
+    "effect": NULL_EFFECT,
+    "convergence_flight": CHAOTIC,
+    "convergence": CHAOTIC,
+    "rest_speed": STILL_MOVING,
+}
 
 
 class Verdict(StrEnum):

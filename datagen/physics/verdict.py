@@ -10,7 +10,8 @@ from datagen.physics import certificate
 from datagen.physics.captions import caption, happenings_of
 from datagen.physics.handover import Handover
 from datagen.physics.records import BodyReport, Check, PhysicsCertificate, Verdict
-from datagen.physics.simulate import Outcome, rerun
+from datagen.physics.reruns import Reruns, run_again
+from datagen.physics.simulate import Outcome
 from datagen.physics.support import body_contact, upright_axis
 from datagen.spec import SceneSpec, category_of
 from datagen.trajectory import apply_pose
@@ -30,12 +31,18 @@ class Difference:
 
 
 def certify(
-    spec: SceneSpec, handover: Handover, outcome: Outcome, seconds: dict[str, float], versions: dict[str, str]
+    spec: SceneSpec,
+    handover: Handover,
+    outcome: Outcome,
+    seconds: dict[str, float],
+    versions: dict[str, str],
+    reruns: Reruns | None = None,
 ) -> PhysicsCertificate:
-    """Measure a counterfactual and judge it."""
+    """Measure a counterfactual and judge it; without `reruns`, they are run here."""
+    reruns = reruns or run_again(spec, outcome)
     differences = {name: difference(spec, handover, outcome, name) for name in outcome.trajectory.names}
     affected = tuple(name for name, value in differences.items() if value.first_frame is not None)
-    checks = _checks(spec, handover, outcome, differences)
+    checks = _checks(spec, handover, outcome, differences, reruns)
     frames = [value.first_frame for value in differences.values() if value.first_frame is not None]
     return PhysicsCertificate(
         key=spec.key,
@@ -82,17 +89,18 @@ def _uprights(handover: Handover) -> dict[str, np.ndarray]:
 
 
 def _checks(
-    spec: SceneSpec, handover: Handover, outcome: Outcome, differences: dict[str, Difference]
+    spec: SceneSpec, handover: Handover, outcome: Outcome, differences: dict[str, Difference], reruns: Reruns
 ) -> tuple[Check, ...]:
     innocent = bystanders_of(handover, outcome, differences)
-    finer = rerun(spec, outcome, round(2 / outcome.run.substep_s))
     worst = {name: float(value.corner_mm.max()) for name, value in differences.items()}
     effects = {name: (value.moved_mm, value.turned_deg) for name, value in differences.items()}
     return (
-        *certificate.check_run(outcome.run, spec.physics),
+        *certificate.check_run(outcome.run, spec.physics, spec.clip.fps),
+        certificate.time_scale(handover.factual),
         *certificate.in_room(outcome.trajectory, _vertices(handover)),
         certificate.bystanders(worst, innocent, spec.physics),
-        certificate.convergence(outcome.run, finer),
+        certificate.repeat(outcome.run.poses, reruns.again),
+        *certificate.convergence(outcome.run, reruns.finer),
         certificate.effect(effects, spec.physics),
     )
 
