@@ -24,8 +24,12 @@ from datagen.regions import Box
 from datagen.seeding import seed_for
 from datagen.spec import RenderSettings, SceneSpec, World
 
+RED, GREEN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+LIGHT_BOUNCES = 1
 COVERAGE_SAMPLES = 16
 COVERAGE_BORDER_PX = 4
+ROUNDING_PX = 0.25
 FILTER_PX = 1.5  # Cycles' default Blackman-Harris width
 CENTRE_PX = 0.01  # narrowest filter that Cycles takes: rays go through pixel centres
 
@@ -34,7 +38,7 @@ class Kind(StrEnum):
     """What a pass sees."""
 
     LOOK = "look"  # the picture
-    LIGHT = "light"  # the light that arrives: white surfaces, no light that comes from other surfaces
+    LIGHT = "light"  # the picture in little: direct light, one bounce, one reflection
     MARKS = "marks"  # red: object id, green: 1 where a removed object is
 
 
@@ -59,7 +63,7 @@ class Pass:
     world: World
     hide_removed: bool
     settings: Settings
-    channel: int = 0  # of the float picture
+    weights: tuple[float, float, float] = RED  # what of the float picture is kept: a sum of its channels
     around_removed: bool = False  # render only where the removed objects are
     twin: str = ""  # a layer of equal settings, made before: its picture is copied where it shows the same state
 
@@ -84,7 +88,7 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
         width=small[0],
         height=small[1],
         samples=render.light_samples,
-        bounces=0,
+        bounces=LIGHT_BOUNCES,
         filter_px=FILTER_PX,
         denoise=False,
     )
@@ -100,10 +104,15 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
     centre = replace(coverage, samples=1, filter_px=CENTRE_PX)
     factual, counterfactual = World.FACTUAL, World.COUNTERFACTUAL
     return (
-        Pass(layer="light_factual", world=factual, hide_removed=False, settings=light),
-        Pass(layer="light_hidden", world=factual, hide_removed=True, settings=light),
+        Pass(layer="light_factual", world=factual, hide_removed=False, settings=light, weights=LUMINANCE),
+        Pass(layer="light_hidden", world=factual, hide_removed=True, settings=light, weights=LUMINANCE),
         Pass(
-            layer="light_counterfactual", world=counterfactual, hide_removed=True, settings=light, twin="light_hidden"
+            layer="light_counterfactual",
+            world=counterfactual,
+            hide_removed=True,
+            settings=light,
+            weights=LUMINANCE,
+            twin="light_hidden",
         ),
         Pass(layer="ids_hidden", world=factual, hide_removed=True, settings=centre),
         Pass(layer="ids_counterfactual", world=counterfactual, hide_removed=True, settings=centre, twin="ids_hidden"),
@@ -112,7 +121,7 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
             world=factual,
             hide_removed=False,
             settings=coverage,
-            channel=1,
+            weights=GREEN,
             around_removed=True,
         ),
         Pass(layer="rgb_factual", world=factual, hide_removed=False, settings=look),
@@ -131,12 +140,12 @@ class Border:
 
     @classmethod
     def of(cls, box: Box, width: int, height: int) -> Border:
-        """The border of some pixels."""
+        """The border of some pixels; Blender rounds it down, so every side lies a little above the whole number."""
         return cls(
-            left=box.left / width,
-            bottom=1 - box.bottom / height,
-            right=box.right / width,
-            top=1 - box.top / height,
+            left=(box.left + ROUNDING_PX) / width,
+            bottom=(height - box.bottom + ROUNDING_PX) / height,
+            right=min((box.right + ROUNDING_PX) / width, 1.0),
+            top=min((height - box.top + ROUNDING_PX) / height, 1.0),
         )
 
 
@@ -148,7 +157,7 @@ class Renderer:
         self.settings: Settings | None = None
         self.fresh = False
         self.cpu_seconds = 0.0  # inside Blender's render call
-        self.overrides = {Kind.LIGHT: white_material(), Kind.MARKS: mark_material()}
+        self.mark_material = mark_material()
         set_constants(scene.spec, threads)
 
     def prepare(self, settings: Settings) -> None:
@@ -167,7 +176,7 @@ class Renderer:
         cycles.use_denoising = settings.denoise
         cycles.pixel_filter_type = "BOX" if settings.filter_px == CENTRE_PX else "BLACKMAN_HARRIS"
         cycles.filter_width = settings.filter_px
-        blender.view_layers[0].material_override = self.overrides.get(settings.kind)
+        blender.view_layers[0].material_override = self.mark_material if settings.kind is Kind.MARKS else None
         blender.world = None if settings.kind is Kind.MARKS else self.scene.environment
         set_output(settings.kind)
         self.settings, self.fresh = settings, True
@@ -254,13 +263,6 @@ def set_output(kind: Kind) -> None:
         image.file_format, image.color_mode, image.color_depth, image.exr_codec = "OPEN_EXR", "RGB", "32", "ZIPS"
 
 
-def white_material() -> bpy.types.Material:
-    """Matt white: what it reflects is the irradiance."""
-    material, graph = new_material("all white")
-    graph.surface(graph.add("ShaderNodeBsdfDiffuse", {"Color": (1.0, 1.0, 1.0)}).outputs[0])
-    return material
-
-
 def mark_material() -> bpy.types.Material:
     """Shows an object's pass index in red and the red of its object colour in green."""
     material, graph = new_material("all marks")
@@ -272,10 +274,10 @@ def mark_material() -> bpy.types.Material:
     return material
 
 
-def keep_channel(source: Path, target: Path, channel: int) -> None:
-    """Turn an RGB EXR into one of a single float channel "V"."""
+def keep_channel(source: Path, target: Path, weights: tuple[float, float, float]) -> None:
+    """Turn an RGB EXR into one of a single float channel "V", the weighted sum of the three."""
     with OpenEXR.File(str(source)) as file:
-        values = np.ascontiguousarray(file.channels()["RGB"].pixels[..., channel], dtype=np.float32)
+        values = np.ascontiguousarray(file.channels()["RGB"].pixels @ np.array(weights, dtype=np.float32))
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     with OpenEXR.File(header, {"V": values}) as file:
         file.write(str(target))

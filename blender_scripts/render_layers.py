@@ -108,7 +108,7 @@ def draw(renderer: Renderer, one: Pass, state: SceneState, target: Path, out: Pa
         key = renderer.scene.spec.key
         raise SceneFailed(f"{key}: Blender wrote no {one.layer} of frame {state.frame}; see the worker's log")
     if picture != target:
-        keep_channel(picture, target, one.channel)
+        keep_channel(picture, target, one.weights)
         picture.unlink()
 
 

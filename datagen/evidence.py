@@ -1,7 +1,7 @@
 """The layers behind a quadmask, from what was rendered and what moved.
 
-Ids tell where moved objects are seen; the light that arrives at surfaces, rendered with one seed in F, H and C,
-tells where it changed. Thresholds are those that were measured to give clean masks: see `change_of_light`.
+Ids tell where moved objects are seen; the picture in little, rendered with one seed in F, H and C, tells where
+light changed. Thresholds are those that were measured to give clean masks: see `change_of_light`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from datagen.trajectory import Trajectory, apply_pose
 MIN_MOVE_M = 0.001
 MIN_MOVE_PX = 0.25
 MIN_COVERAGE = 1e-4  # below it, a share of a pixel is rounding
-MIN_LIGHT_CHANGE = 0.05
+MIN_LIGHT_CHANGE = 0.07  # about 4 of 255 on display
 DARK_SHARE = 0.02  # of the bright parts of the clip; where less arrives, its change cannot be seen
-BLUR_PX = 5
+BLUR_PX = 2.5  # standard deviation, in pixels of the layer of light
+LOCAL_PX = 3
+MIN_LOCAL_CHANGE = 0.035  # in the pixel's own neighbourhood: else a sharp shadow would grow by the blur
 SPECK_SHARE = 6e-5  # of the picture: smaller spots and holes of changed light are noise (15 px of 384x672)
 NEAREST_DEPTH_M = 0.1
 SPILLING = ("removed", "moved_after", "own_effects", "lit_by_moved")
@@ -38,7 +40,7 @@ class RenderedLayers:
     removed_coverage    float32 [num_frames, height, width], share of the pixel that shows a removed object in F
     ids_hidden          integers [num_frames, height, width], object at the pixel's centre in H; 0 is the room
     ids_counterfactual  likewise in C
-    light_*             float32 [num_frames, h, w], light that arrives at surfaces in F, H, C; may be smaller
+    light_*             float32 [num_frames, h, w], luminance of F, H, C by few samples; may be smaller
     """
 
     removed_coverage: np.ndarray
@@ -139,15 +141,16 @@ def change_of_light(first: np.ndarray, second: np.ndarray, excluded: np.ndarray,
     """Where light on a surface that stays differs between two worlds, bool [height, width].
 
     first, second: luminance float32 [h, w], same seed, perhaps smaller than the picture. excluded: bool [height,
-    width], pixels at which the two worlds show different surfaces. They are left out *before* the 5x5 blur, else their
-    contrast leaks into a rim of two pixels around them. Changed is |dL| / L > 5 % after the blur.
+    width], pixels at which the two worlds show different surfaces. They are left out *before* the blur, else their
+    contrast leaks into a rim around them. Changed is |dL| / L > 7 % after a wide blur, which few samples need, and
+    > 3.5 % in the 3x3 pixels around.
     """
     size = (excluded.shape[1], excluded.shape[0])
     weight = (~_shrink(excluded, (first.shape[1], first.shape[0]))).astype(np.float32)
-    change = _blur(np.abs(first - second) * weight)
-    light = _blur(np.maximum(np.maximum(first, second), dark) * weight)
-    seen = light > 0
-    ratio = np.divide(change, light, out=np.zeros_like(change), where=seen)
+    change = np.abs(first - second) * weight
+    light = np.maximum(np.maximum(first, second), dark) * weight
+    ratio = _ratio(_blur(change), _blur(light))
+    ratio[_ratio(_mean(change), _mean(light)) <= MIN_LOCAL_CHANGE] = 0
     if not (ratio > MIN_LIGHT_CHANGE).any():
         return np.zeros_like(excluded)
     full = np.asarray(Image.fromarray(ratio).resize(size, Image.Resampling.BILINEAR))
@@ -161,8 +164,18 @@ def _shrink(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _blur(picture: np.ndarray) -> np.ndarray:
-    """Mean over 5x5 pixels, float32; beyond the border counts as nothing, which cancels in a ratio."""
-    return np.asarray(ndimage.uniform_filter(picture.astype(np.float32), BLUR_PX, mode="constant"))
+    """Gaussian mean, float32; beyond the border counts as nothing, which cancels in a ratio."""
+    return np.asarray(ndimage.gaussian_filter(picture.astype(np.float32), BLUR_PX, mode="constant", truncate=3.0))
+
+
+def _mean(picture: np.ndarray) -> np.ndarray:
+    """Mean of the pixels around, likewise."""
+    return np.asarray(ndimage.uniform_filter(picture.astype(np.float32), LOCAL_PX, mode="constant"))
+
+
+def _ratio(change: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """change / light; 0 where there is no light."""
+    return np.divide(change, light, out=np.zeros_like(change), where=light > 0)
 
 
 def _without_specks(mask: np.ndarray, neighbours: np.ndarray) -> np.ndarray:

@@ -70,7 +70,7 @@ def standard_layers(width: int, height: int, light_scale: int) -> tuple[Layer, .
         return Layer(name=name, suffix=suffix, width=width, height=height, meaning=meaning)
 
     def light(name: str, world: str) -> Layer:
-        meaning = f"light that arrives at surfaces, {world}, linear"
+        meaning = f"luminance by direct light, one bounce and one reflection, {world}, linear"
         return Layer(name=name, suffix=".exr", width=small[0], height=small[1], meaning=meaning)
 
     return (
