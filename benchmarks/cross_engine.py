@@ -294,6 +294,7 @@ def summary_of(found: list[Agreement]) -> dict[str, object]:
     held = [one for one in found if not one.free]
     moved = [one for one in found if one.free or one.first_contact_s != (None, None)]
     bounces = [one.first_contact_s for one in free if None not in one.first_contact_s]
+    falls = [value for one in found for value in one.fall_m_s2 if value is not None]
     return {
         "objects": len(found),
         "free_flight": len(free),
@@ -305,7 +306,8 @@ def summary_of(found: list[Agreement]) -> dict[str, object]:
         "moved": len(moved),
         "moved_same_support": sum(one.same_support for one in moved),
         "moved_rest_apart_median_mm": float(np.median([one.rest_apart_mm for one in moved])) if moved else None,
-        "falls_m_s2": [value for one in found for value in one.fall_m_s2 if value is not None],
+        "falls": len(falls),
+        "falls_m_s2": [min(falls), max(falls)] if falls else [],
     }
 
 

@@ -1,7 +1,9 @@
 """Do two engines agree about the same bodies? Compared up to the first bounce; where things end is only reported.
 
 An object's *first bounce* is the moment at which it first touches something that it did not touch when it was handed
-over. Until then only gravity and what it lay on act on it, and two right engines must agree.
+over; for one that began on something also the first blow to its centre of mass, since what tips over lands on what it
+stands on. Until then an object in free flight has gravity alone to obey, and two right engines must agree; one that
+slides or tips obeys friction too, of which engines have different models.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from datagen.physics.certificate import MIN_SPAN_STEPS, corner_difference, spans
 REACH_M = 0.02  # engines report gaps below this
 TOUCH_M = 0.001  # a gap below this is a touch: Bullet's margin
 START_S = 0.02  # what is touched within this time was touched at the start
+BLOW_S, BLOW_M_S = 0.005, 0.25  # a blow: the speed changes by so much within so little, 5 g
 MIN_SPAN_S = 0.04  # of free flight that an acceleration is fitted over
 MAX_APART_MM = 10.0
 MAX_FALL_ERROR = 0.01
@@ -173,7 +176,20 @@ def _first_touch(course: Course, name: str, begins_on: tuple[str, ...]) -> tuple
             time = float(course.times_s[np.argmax(touching)])
             if best[0] is None or time < best[0]:
                 best = (time, partner)
+    blow_s = _first_blow(course, name) if begins_on else None
+    if blow_s is not None and (best[0] is None or blow_s + 2 * BLOW_S < best[0]):
+        return blow_s, "a blow"
     return best
+
+
+def _first_blow(course: Course, name: str) -> float | None:
+    """When something first hits an object's centre of mass after the start."""
+    step_s = float(course.times_s[1] - course.times_s[0])
+    window = max(1, round(BLOW_S / step_s))
+    velocity = np.diff(course.centre[:, course.names.index(name)], axis=0) / step_s
+    change = np.linalg.norm(velocity[window:] - velocity[:-window], axis=1)
+    hits = np.flatnonzero((change > BLOW_M_S) & (course.times_s[: len(change)] > START_S))
+    return float(course.times_s[hits[0]]) if len(hits) else None
 
 
 def _fall(course: Course, name: str, until_s: float) -> float | None:

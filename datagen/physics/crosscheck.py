@@ -134,16 +134,14 @@ class _World:
         numbers = [model.body(body.name).id for body in self.dynamic]
         for body in self.dynamic:
             self._set_velocity(model, data, body)
-        mujoco.mj_forward(model, data)
-        centres, gaps = [data.xipos[numbers].copy()], [self._gaps(data, owners)]
-        poses = [_poses(data, numbers)]
-        for step in range((num_frames - 1) * steps):
-            mujoco.mj_step(model, data)
-            mujoco.mj_fwdPosition(model, data)  # else positions and contacts are those before the step
+        centres, gaps, poses = [], [], []
+        for step in range((num_frames - 1) * steps + 1):
+            mujoco.mj_step1(model, data)  # positions and contacts of the present state; then it is advanced
             centres.append(data.xipos[numbers].copy())
             gaps.append(self._gaps(data, owners))
-            if (step + 1) % steps == 0:
+            if step % steps == 0:
                 poses.append(_poses(data, numbers))
+            mujoco.mj_step2(model, data)
         return Course.of(
             engine="mujoco",
             names=tuple(body.name for body in self.dynamic),

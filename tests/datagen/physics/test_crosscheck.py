@@ -81,6 +81,16 @@ def test_the_ends_of_an_object_that_only_turns_too_fast_are_apart() -> None:
     assert any("mm apart" in problem for problem in found.problems)
 
 
+def test_what_tips_over_is_compared_until_it_lands() -> None:
+    """It touches the floor all the while, so the first bounce is a blow."""
+    board = box_body("board", (0.04, 0.2, 0.8), pose(0, 0, 0.4015))
+    board = replace(board, linear=np.array([0.8, 0.0, 0.0]), angular=np.array([0.0, 2.0, 0.0]))
+    bullet, mujoco = _run_alone(board)
+    (found,) = compare(bullet, mujoco, {"board": box_corners(board.vertices)}, fps=FPS, gravity_m_s2=GRAVITY)
+    assert found.begins_on == (FLOOR,) and found.first_partner == ("a blow", "a blow")
+    assert 0.3 < min(time for time in found.first_contact_s if time is not None) < 0.9
+
+
 def test_mass_and_inertia_are_given_not_derived() -> None:
     """A push makes a lopsided body turn about its centre of mass as Bullet turns it."""
     hulls = tuple(box_mesh((0.1, 0.1, 0.1))[0] + [x, 0, 0] for x in (0.0, 0.2))
