@@ -213,6 +213,28 @@ def validate(
         raise typer.Exit(EXIT_PROBLEMS)
 
 
+@app.command("physics-report")
+def physics_report(
+    run: RunArgument,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the distributions into this PNG too.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the distribution of every physics check over a run, labels, and why scenes were rejected.
+
+    Example: datagen physics-report runs/first --plot checks.png
+    """
+    from datagen.codec import dump_json
+    from datagen.physics_report import plot_report, print_report, report_of
+
+    report = report_of(run)
+    if plot is not None:
+        plot_report(run, report, plot)
+    if as_json:
+        typer.echo(dump_json(report))
+    else:
+        print_report(report, Console())
+
+
 @app.command()
 def show(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A run folder, a sample folder or a shard.")],

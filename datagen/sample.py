@@ -29,6 +29,7 @@ from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene, with
 from datagen.figures import effect_visibility, keep_differences, mask_statistics
 from datagen.frames import RenderedScene
 from datagen.metadata import FORMAT_VERSION, EffectVisibility, SampleMetadata, licence_of, removed_things, warnings_of
+from datagen.physics.perturb import read_perturbed
 from datagen.physics.records import NULL_EFFECT, PhysicsCertificate
 from datagen.quadmask import MaskLayers, Policy, compose_mask, parse_policy
 from datagen.spec import SceneSpec, Staging, World
@@ -70,6 +71,7 @@ class ScenePhysics:
 
     worlds: Mapping[World, Trajectory]
     contacts: Mapping[str, np.ndarray]
+    perturbed: Mapping[str, np.ndarray]  # arrays of the sample; empty where nothing was perturbed
     certificate: PhysicsCertificate
     staging: Staging
 
@@ -124,6 +126,7 @@ def read_physics(folder: Path) -> ScenePhysics:
     return ScenePhysics(
         worlds=read_trajectories(folder / TRAJECTORIES),
         contacts=read_npz(folder / CONTACTS),
+        perturbed=read_perturbed(folder),
         certificate=read_record(PhysicsCertificate, folder / CERTIFICATE),
         staging=read_record(Staging, folder / STAGING),
     )
@@ -169,12 +172,15 @@ def physics_arrays(spec: SceneSpec, physics: ScenePhysics) -> dict[str, np.ndarr
     object_dynamic [m]              bool
     object_divergence_frame [m], divergence_frame   first frame that differs between the worlds; -1: none
     removed_names
+    perturbed_poses float32 [K, num_frames, n, 7]   of the counterfactual from starts within measurement noise
+    spread_m float32 [num_frames, n]    greatest distance of an object's corners in these from the counterfactual's
     camera_matrix [3, 3]            pixels (right, down; the first pixel's centre is 0.5, 0.5) from camera axes +X
                                     right, +Y down, +Z forward
     camera_size [2]                 width, height
     world_from_camera [num_frames, 7]   pose of the camera, which looks along its -Z with +Y up
     """
     arrays: dict[str, np.ndarray] = {f"contacts_{name}": values for name, values in physics.contacts.items()}
+    arrays |= physics.perturbed
     for world, trajectory in physics.worlds.items():
         arrays[f"{world}_names"] = np.array(trajectory.names, dtype=np.str_)
         arrays[f"{world}_fps"] = np.array(trajectory.fps, dtype=np.float64)
