@@ -187,7 +187,7 @@ def collision_scene(collision: Collision, folder: Path, run: WorldRun, world: st
         spec=collision.spec,
         bodies=tuple(body for body, _ in bodies),
         floor=floor_material(collision.spec.floor.kind),
-        bullet=course_of(run, starts_at_s=0.0),
+        bullet=course_of(run),
         corners={name: box_corners(points) for name, points in collision.outlines.items()},
         static_hulls={body.name: parts.hulls for body, parts in bodies if not body.dynamic},
     )

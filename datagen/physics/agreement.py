@@ -18,7 +18,7 @@ from datagen.physics.certificate import MIN_SPAN_STEPS, corner_difference, spans
 
 REACH_M = 0.02  # engines report gaps below this
 TOUCH_M = 0.001  # a gap below this is a touch: Bullet's margin
-START_S = 0.02  # what is touched within this time was touched at the start
+START_S = 0.035  # what is touched within this time was touched at the start: gaps of 6 mm close
 BLOW_S, BLOW_M_S = 0.005, 0.25  # a blow: the speed changes by so much within so little, 5 g
 MIN_SPAN_S = 0.04  # of free flight that an acceleration is fitted over
 MAX_APART_MM = 10.0
@@ -34,7 +34,7 @@ class Course:
     times_s  float64 [S]; centre float64 [S, D, 3], of mass [m]
     poses    float64 [num_frames, D, 7], `world_from_object`
     pairs    names that came within reach of a contact; gap float64 [S, K] [m], NaN where they are apart
-    pushes_at_m  gap from which the engine's contacts may push: Bullet's do a step ahead
+    flying   bool [S, D], in free flight: awake, and nothing so near that it may push (Bullet's contacts do from afar)
     """
 
     engine: str
@@ -44,7 +44,7 @@ class Course:
     poses: np.ndarray
     pairs: tuple[Pair, ...]
     gap: np.ndarray
-    pushes_at_m: float = 0.0
+    flying: np.ndarray
 
     @staticmethod
     def of(
@@ -56,8 +56,9 @@ class Course:
         poses: np.ndarray,
         gaps: Sequence[Mapping[Pair, float]],
     ) -> Course:
-        """A course from the pairs in reach at each moment."""
+        """A course from the gaps of pairs at each moment; a gap above 0 does not push."""
         pairs = tuple(sorted({pair for step in gaps for pair in step}))
+        pushed = [{name for pair, gap in step.items() if gap <= 0 for name in pair} for step in gaps]
         table = np.array([[step.get(pair, np.nan) for pair in pairs] for step in gaps])
         return Course(
             engine=engine,
@@ -67,6 +68,7 @@ class Course:
             poses=poses,
             pairs=pairs,
             gap=table.reshape(len(times_s), len(pairs)),
+            flying=np.array([[name not in step for name in names] for step in pushed]),
         )
 
     def touched(self, name: str) -> dict[str, np.ndarray]:
@@ -78,26 +80,19 @@ class Course:
                 found[partner] = np.nan_to_num(self.gap[:, column], nan=np.inf) < TOUCH_M
         return found
 
-    def airborne(self, name: str) -> np.ndarray:
-        """Whether nothing can push an object, bool [S]."""
-        columns = [column for column, pair in enumerate(self.pairs) if name in pair]
-        gap = np.nan_to_num(self.gap[:, columns], nan=np.inf)
-        return np.asarray((gap > self.pushes_at_m).all(axis=1))
 
-
-def course_of(run: WorldRun, starts_at_s: float | None = None) -> Course:
-    """Bullet's course. starts_at_s: of the first recorded substep, by default one substep."""
+def course_of(run: WorldRun) -> Course:
+    """Bullet's course."""
     columns = [run.names.index(name) for name in run.dynamic]
-    first_s = run.substep_s if starts_at_s is None else starts_at_s
     return Course(
         engine="bullet",
         names=run.dynamic,
-        times_s=first_s + np.arange(len(run.centre)) * run.substep_s,
+        times_s=run.first_s + np.arange(len(run.centre)) * run.substep_s,
         centre=run.centre,
         poses=run.poses[:, columns],
         pairs=run.pairs,
         gap=-run.penetration.astype(np.float64),
-        pushes_at_m=REACH_M,
+        flying=run.airborne,
     )
 
 
@@ -194,7 +189,7 @@ def _first_blow(course: Course, name: str) -> float | None:
 
 def _fall(course: Course, name: str, until_s: float) -> float | None:
     """Downward acceleration [m/s2] fitted over the longest flight before a time."""
-    flights = spans(course.airborne(name) & (course.times_s < until_s))
+    flights = spans(course.flying[:, course.names.index(name)] & (course.times_s < until_s))
     start, stop = max(flights, key=lambda span: span[1] - span[0], default=(0, 0))
     times = course.times_s[start:stop]
     if stop - start < MIN_SPAN_STEPS or times[-1] - times[0] < MIN_SPAN_S:
