@@ -14,6 +14,7 @@ import bpy
 import numpy as np
 
 from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
+from blender_scripts.extra_passes import render_geometry
 from blender_scripts.passes import Kind, Pass, Renderer, keep_channel, standard_passes
 from blender_scripts.reuse import Reuse, changed_pixels
 from datagen.codec import read_record, write_json
@@ -65,6 +66,9 @@ def render_job(job: RenderJob, out: Path) -> None:
                 reuse = Reuse(renderer, one, by_name, region, out).render()
             else:
                 render_layer(renderer, one, states, by_name, out)
+    if spec.layers.wanted:
+        with watch.stage("geometry"):
+            renderer.cpu_seconds += render_geometry(scene, out)
     (out / SCRATCH).unlink(missing_ok=True)
     write_json(out / MANIFEST, manifest(spec, layers, watch, renderer.cpu_seconds, reuse))
     report(spec, watch)

@@ -7,6 +7,7 @@
     physics.npz       both trajectories, contacts, masses, camera; see `physics_arrays`
     metadata.json     `SampleMetadata`, with the sha256 of every other file
     prompt.json       {"bg": the counterfactual in words}
+    segmentation.npz, depth.npz, flow.npz   if the spec asks for them; see `geometry_layers`
 
 A sample is whole or absent, and a function of its scene: no clock or timing is in it.
 """
@@ -28,6 +29,7 @@ from datagen.errors import DataError
 from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene, with_spill
 from datagen.figures import effect_visibility, keep_differences, mask_statistics
 from datagen.frames import RenderedScene
+from datagen.geometry_layers import geometry_files, write_geometry
 from datagen.metadata import FORMAT_VERSION, EffectVisibility, SampleMetadata, licence_of, removed_things, warnings_of
 from datagen.physics.perturb import read_perturbed
 from datagen.physics.records import NULL_EFFECT, PhysicsCertificate
@@ -105,12 +107,14 @@ def fill_sample(
     write_layers(folder / LAYERS, layers)
     write_npz(folder / PHYSICS, physics_arrays(spec, simulated))
     write_json(folder / PROMPT, {"bg": simulated.certificate.caption})
+    write_geometry(spec, simulated.worlds, simulated.staging, render, folder)
     figures = {
         "mask": mask_statistics(mask, wanted),
         "keep_difference": keep_differences(full, removed, layers),
         "effect": effect_visibility(layers),
     }
-    files = {name: sha256_file(folder / name) for name in sorted(REQUIRED_FILES)}
+    names = sorted({*REQUIRED_FILES, *geometry_files(spec.layers)})
+    files = {name: sha256_file(folder / name) for name in names}
     write_json(folder / METADATA, _metadata(spec, simulated.certificate, scene, provenance, files, figures))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from datagen.codec import PARTIAL_SUFFIX, read_npz, sha256_file, sha256_record
 from datagen.errors import DataError, VoidgenError
+from datagen.geometry_layers import check_geometry, geometry_files
 from datagen.metadata import FORMAT_VERSION, SampleMetadata
 from datagen.quadmask import Label, compose_mask, in_form, parse_form, parse_policy
 from datagen.sample import LAYERS, MASK, METADATA, PHYSICS, PROMPT, REQUIRED_FILES, VIDEOS, read_layers, read_sample
@@ -48,7 +49,7 @@ def check_sample(path: Path, counted: list[str]) -> Iterator[Problem]:
         return
     yield from _check_record(path, metadata)
     yield from _check_files(path, metadata)
-    readers = (_check_videos, _check_mask, _check_physics, _check_prompt)
+    readers = (_check_videos, _check_mask, _check_physics, _check_prompt, _check_geometry)
     for reader in readers:
         yield from guarded(path, lambda reader=reader: reader(path, metadata))  # type: ignore[misc]
     yield from check_leftovers(path)
@@ -181,6 +182,16 @@ def _check_prompt(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
     found = _read_json(file)
     if found != expected:
         yield Problem(where=str(file), problem=f"expected {expected}, found {str(found)[:120]}")
+
+
+def _check_geometry(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
+    """The optional layers that the spec asks for."""
+    for problem in check_geometry(metadata.spec, path):
+        name, _, text = problem.partition(": ")
+        yield Problem(where=str(path / name), problem=text)
+    for name in geometry_files(metadata.spec.layers):
+        if name not in metadata.files:
+            yield Problem(where=str(path / METADATA), problem=f"files: lacks the sha256 of {name}")
 
 
 def _read_json(path: Path) -> object:
