@@ -12,9 +12,6 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from datagen.spec import SceneSpec, Staging
-from datagen.trajectory import apply_pose, inverse_pose
-
-UP = np.array([0.0, 0.0, 1.0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +41,8 @@ def lens_of(spec: SceneSpec, staging: Staging) -> Lens:
 
 def to_camera(points: np.ndarray, world_from_camera: np.ndarray) -> np.ndarray:
     """World points [..., 3] in the axes of a camera whose pose is [7]."""
-    flat = apply_pose(inverse_pose(world_from_camera), points.reshape(-1, 3))
-    return flat.reshape(points.shape)
+    rotation = Rotation.from_quat(world_from_camera[3:], scalar_first=True).as_matrix()
+    return np.asarray((points - world_from_camera[:3]) @ rotation)
 
 
 def project(points: np.ndarray, world_from_camera: np.ndarray, lens: Lens) -> tuple[np.ndarray, np.ndarray]:
@@ -64,8 +61,7 @@ def project(points: np.ndarray, world_from_camera: np.ndarray, lens: Lens) -> tu
 def look_at(position: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Pose float64 [7] of an upright camera at `position` [3] that looks at `target` [3]."""
     backward = (position - target) / np.linalg.norm(position - target)
-    right = np.cross(UP, backward)
-    right /= np.linalg.norm(right)
+    right = np.array([-backward[1], backward[0], 0.0]) / np.hypot(backward[0], backward[1])  # up x backward
     matrix = np.stack([right, np.cross(backward, right), backward], axis=1)
     return np.concatenate([position, Rotation.from_matrix(matrix).as_quat(scalar_first=True)])
 
