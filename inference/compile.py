@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
+from inference.attention import Attention, attention, check_kernel
+
 Rotary = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -24,8 +26,9 @@ class JointBlock(nn.Module):
     matrix kernel the library picks can differ, as it does between any two shapes.
     """
 
-    def __init__(self, block: nn.Module) -> None:
+    def __init__(self, block: nn.Module, kernel: Attention) -> None:
         super().__init__()
+        self.kernel = kernel
         attention = block.attn1
         self.heads = attention.heads
         self.norm1, self.norm2 = block.norm1, block.norm2
@@ -57,21 +60,22 @@ class JointBlock(nn.Module):
     def attend(self, tokens: torch.Tensor, text: int, rotary: Rotary | None) -> torch.Tensor:
         """Self-attention over the whole sequence [batch, tokens, dim]; no mask, as the model was trained."""
         batch, length, _ = tokens.shape
-        query, key, value = self.to_qkv(tokens).view(batch, length, 3, self.heads, -1).transpose(1, 3).unbind(2)
+        query, key, value = self.to_qkv(tokens).view(batch, length, 3, self.heads, -1).unbind(2)
         query, key = self.norm_q(query), self.norm_k(key)
         if rotary is not None:
             angles = _with_still_text(rotary, text)
             query, key = _rotate(query, angles), _rotate(key, angles)
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        return self.to_out(mixed.transpose(1, 2).reshape(batch, length, -1))
+        return self.to_out(attention(query, key, value, self.kernel).reshape(batch, length, -1))
 
 
-def join_blocks(transformer: nn.Module) -> None:
+def join_blocks(transformer: nn.Module, kernel: Attention = Attention.SDPA) -> None:
     """Replace all blocks by joint ones, in place; the weights' names change, so load checkpoints before."""
+    check_kernel(kernel)
     blocks = transformer.transformer_blocks
     for index in range(len(blocks)):
         if not isinstance(blocks[index], JointBlock):
-            blocks[index] = JointBlock(blocks[index])
+            blocks[index] = JointBlock(blocks[index], kernel)
+        blocks[index].kernel = kernel
 
 
 def compile_blocks(transformer: nn.Module, mode: str | None = None) -> None:
@@ -104,14 +108,14 @@ def _modulated(
 
 
 def _with_still_text(rotary: Rotary, text: int) -> Rotary:
-    """(cos, sin) [tokens, head_dim] with rows (1, 0) for the text in front."""
+    """(cos, sin) [tokens, 1, head_dim] with rows (1, 0) for the text in front."""
     cos, sin = rotary
     ones = cos.new_ones(text, cos.shape[1])
-    return torch.cat([ones, cos]), torch.cat([torch.zeros_like(ones), sin])
+    return torch.cat([ones, cos])[:, None], torch.cat([torch.zeros_like(ones), sin])[:, None]
 
 
 def _rotate(heads: torch.Tensor, rotary: Rotary) -> torch.Tensor:
-    """Rotary embedding of neighbouring pairs in float32, as diffusers' apply_rotary_emb; [..., tokens, head_dim]."""
+    """Rotary embedding of neighbouring pairs in float32, as diffusers' apply_rotary_emb; [batch, tokens, heads, head_dim]."""
     cos, sin = rotary
     even, odd = heads.unflatten(-1, (-1, 2)).unbind(-1)
     turned = torch.stack([-odd, even], dim=-1).flatten(-2)

@@ -41,9 +41,9 @@ def need_gib(mode: MemoryMode) -> float:
 
 
 def check_memory(mode: MemoryMode, device: torch.device | str) -> None:
-    """Raise ConfigError if the GPU has less free memory than the mode needs; call it before loading the full-size model.
+    """Raise ConfigError if the GPU has less free memory than the mode needs; to be called before loading.
 
-    Says nothing on a CPU: there the operating system can swap, and nobody runs the full-size model.
+    Says nothing on a CPU: there the operating system can swap, and nobody runs the full-size model; nor is it meant for a tiny one.
     """
     device = torch.device(device)
     if device.type != "cuda":

@@ -2,8 +2,8 @@
 
 Three things cost most in the stock one: group norms that give each group to one block of threads, conversions
 between memory layouts around every convolution, and modulations computed at full size although their input is a small
-latent. Here everything stays channels-last, modulations are computed at the latent's size (a 1x1x1 convolution commutes with
-nearest upsampling), and norm, modulation and SiLU are one compiled function.
+latent. Here everything stays channels-last, modulations are computed at the latent's size (a 1x1x1 convolution commutes
+with nearest upsampling), and norm, modulation and SiLU are one compiled function.
 """
 
 from __future__ import annotations
