@@ -179,6 +179,8 @@ def _first_touch(course: Course, name: str, begins_on: tuple[str, ...]) -> tuple
 
 def _first_blow(course: Course, name: str) -> float | None:
     """When something first hits an object's centre of mass after the start."""
+    if len(course.times_s) < 2:  # everything sleeps from the start
+        return None
     step_s = float(course.times_s[1] - course.times_s[0])
     window = max(1, round(BLOW_S / step_s))
     velocity = np.diff(course.centre[:, course.names.index(name)], axis=0) / step_s

@@ -91,6 +91,16 @@ def test_what_tips_over_is_compared_until_it_lands() -> None:
     assert 0.3 < min(time for time in found.first_contact_s if time is not None) < 0.9
 
 
+def test_an_engine_that_lets_everything_sleep_at_once_can_be_compared() -> None:
+    bullet, mujoco = _run_alone(box_body("box", (0.2, 0.2, 0.2), pose(0, 0, 0.1)))
+    asleep = replace(
+        bullet, times_s=np.zeros(1), centre=bullet.centre[:1], gap=bullet.gap[:1], flying=np.zeros((1, 1), dtype=bool)
+    )
+    corners = {"box": box_corners(box_mesh((0.2, 0.2, 0.2))[0])}
+    (found,) = compare(asleep, mujoco, corners, fps=FPS, gravity_m_s2=GRAVITY)
+    assert found.problems == () and found.first_contact_s == (None, None) and found.rest_apart_mm < 3
+
+
 def test_mass_and_inertia_are_given_not_derived() -> None:
     """A push makes a lopsided body turn about its centre of mass as Bullet turns it."""
     hulls = tuple(box_mesh((0.1, 0.1, 0.1))[0] + [x, 0, 0] for x in (0.0, 0.2))
