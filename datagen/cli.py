@@ -236,6 +236,49 @@ def physics_report(
 
 
 @app.command()
+def explain(
+    run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="A run folder, with KEY.")] = None,
+    key: Annotated[str, typer.Argument(metavar="[KEY]", help="A simulated scene of that run.")] = "",
+    data: DataOption = None,
+    sequence: Annotated[str, typer.Option("--sequence", help="A sequence of --data, judged over time.")] = "",
+    times: Annotated[int | None, typer.Option("--times", min=1, help="At how many times; default: 5.")] = None,
+    step_s: Annotated[float | None, typer.Option("--step", metavar="SECONDS", help="Or every so often.")] = None,
+    mocap_fps: Annotated[float, typer.Option("--mocap-fps", help="Rate of the motion capture.")] = 30.0,
+    as_json: JsonOption = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table (of a sequence).")] = False,
+) -> None:
+    """Say of every object whether it moves once the person is gone, and why.
+
+    Example: datagen explain runs/first KEY, or datagen explain --data HUMOTO --sequence NAME --times 5
+    """
+    from dataclasses import asdict
+
+    from datagen.codec import dump_json
+    from datagen.explain import explain_scene, explain_sequence, markdown_lines, scene_table, sequence_table
+
+    out = Console(width=None if sys.stdout.isatty() else 160)
+    if run is not None and key and data is None and not sequence:
+        verdicts = explain_scene(run, key)
+        if as_json:
+            typer.echo(dump_json([asdict(verdict) for verdict in verdicts]))
+        else:
+            out.print(scene_table(key, verdicts))
+        return
+    if data is None or not sequence or run is not None:
+        raise ConfigError("name either a run and a scene's key, or --data and --sequence; see `datagen explain --help`")
+    moments = explain_sequence(data, sequence, times=times, step_s=step_s, mocap_fps=mocap_fps, console=console)
+    if as_json:
+        typer.echo(dump_json([asdict(moment) for moment in moments]))
+    elif markdown:
+        typer.echo("\n".join(markdown_lines(moments)))
+    else:
+        out.print(sequence_table(moments))
+        for moment in moments:
+            if moment.problem:
+                console.print(f"{moment.time_s:.2f} s: {moment.problem}", markup=False, soft_wrap=True)
+
+
+@app.command()
 def show(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A run folder, a sample folder or a shard.")],
     out: Annotated[Path, typer.Option("--out", help="The PNG to write.")] = Path("sheet.png"),

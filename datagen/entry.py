@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import ctypes
 import os
 import signal
 import sys
@@ -70,5 +71,6 @@ def silenced() -> Iterator[None]:
     try:
         yield
     finally:
+        ctypes.CDLL(None).fflush(None)  # C's own buffer, before stdout is stdout again
         os.dup2(saved, 1)
         os.close(saved)

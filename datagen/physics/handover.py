@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -55,6 +55,11 @@ def take_clip(spec: SceneSpec, sequence: Sequence, mocap_fps: float) -> Handover
         people={body.name: sample_points(body.points, mocap_fps, times) for body in bodies},
         bodies=bodies,
     )
+
+
+def take_moment(spec: SceneSpec, sequence: Sequence, mocap_fps: float) -> Handover:
+    """Only the first frame of a scene's clip, which may then begin anywhere in its sequence."""
+    return take_clip(replace(spec, clip=replace(spec.clip, num_frames=1)), sequence, mocap_fps)
 
 
 def _named(spec: SceneSpec, tracks: tuple[Track, ...], name: str, kind: str) -> Track:
