@@ -24,6 +24,7 @@ from datagen.entry import serve
 from datagen.jobs import SimulateJob
 from datagen.physics.bodies import WorldRun
 from datagen.physics.certificate import rejection
+from datagen.physics.decompose import check_size
 from datagen.physics.handover import Handover, take_clip
 from datagen.physics.perturb import write_perturbed
 from datagen.physics.records import PhysicsCertificate, Verdict
@@ -41,6 +42,8 @@ def main(job_path: Path, out: Path) -> None:
     spec = read_record(SceneSpec, Path(job.spec))
     started = time.perf_counter()
     handover = take_clip(spec, read_sequence(Path(job.sequence)), spec.people[0].mocap_fps)
+    for track in handover.tracks:
+        check_size(track.name, track.vertices, track.faces)
     outcome = simulate_without(spec, handover, Path(job.cache))
     simulated = time.perf_counter()
     worlds = {World.FACTUAL: handover.factual, World.COUNTERFACTUAL: outcome.trajectory}

@@ -29,9 +29,9 @@ REST_M_S = 0.05  # an object slower than this in the last frame lies still
 CHAOS_MM = 20.0
 GRAVITY_M_S2 = 9.81  # whatever a configuration says: other gravity is no ground truth for films of the Earth
 CLOCK_MM = 1.0
-MAX_TIME_ERROR = 0.1  # real clips at 12 Hz: 0.006, because the mean of two velocities is not that between them
+MAX_TIME_ERROR = 0.15  # real clips at 12 Hz reach 0.06, because the mean of two velocities is not that between them
 MIN_TRAVEL_M = 0.1  # as filmed, below which time cannot be told from noise
-MAX_INITIAL_OVERLAP_MM = 12.0
+MAX_INITIAL_OVERLAP_MM = 12.0  # motion capture sinks things in by up to 8 mm; what is held, by 1.2
 
 
 def check_run(run: WorldRun, settings: PhysicsSettings, fps: float) -> tuple[Check, ...]:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull, QhullError
 
 from datagen.codec import read_npz, sha256_arrays, sha256_record, write_npz
@@ -20,6 +22,8 @@ from datagen.physics.orient import outward_faces
 
 MIN_PART_VOLUME_M3 = 1e-9
 CACHE_VERSION = 3
+MAX_FACES = 200_000  # 80 000 take 2 s; HUMOTO's largest mesh has 12 540
+MAX_PIECES = 100  # 60 take 4 s, 300 more than a minute; HUMOTO's carts have 19
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +61,7 @@ def convex_parts(
 ) -> ConvexParts:
     """Parts of a mesh, from the cache or made now; processes that want the same mesh wait for one another.
 
-    Raises `SceneFailed` for a mesh that encloses no volume.
+    Raises `SceneFailed` for a mesh that encloses no volume, or that is too large or in too many pieces to take apart.
     """
     _check_mesh(name, vertices, faces)
     digest = f"{sha256_arrays(vertices, faces)[:32]}-{sha256_record(asdict(settings))[:8]}"
@@ -100,11 +104,45 @@ def read_hulls(file: Path) -> tuple[np.ndarray, ...]:
     return tuple(arrays[name] for name in sorted(arrays))
 
 
-def _check_mesh(name: str, vertices: np.ndarray, faces: np.ndarray) -> None:
-    if len(faces) < 4 or not np.isfinite(vertices).all():
+def check_size(name: str, vertices: np.ndarray, faces: np.ndarray) -> None:
+    """Raise `SceneFailed` for a mesh that no simulation can use in reasonable time, whether it moves or not."""
+    if not np.isfinite(vertices).all():
+        raise SceneFailed(f"object '{name}' has vertices that are no numbers; expected a finite mesh", object=name)
+    if len(faces) > MAX_FACES:
         raise SceneFailed(
-            f"object '{name}' has {len(faces)} triangles, {len(vertices)} vertices; expected a closed, finite mesh",
+            f"object '{name}' has {len(faces)} triangles; expected at most {MAX_FACES}; simplify its mesh, e.g. with "
+            "Blender's modifier Decimate",
             object=name,
+            triangles=len(faces),
+        )
+
+
+def _check_mesh(name: str, vertices: np.ndarray, faces: np.ndarray) -> None:
+    check_size(name, vertices, faces)
+    if len(faces) < 4:
+        raise SceneFailed(
+            f"object '{name}' has {len(faces)} triangles, {len(vertices)} vertices; expected a closed mesh",
+            object=name,
+        )
+
+
+def count_pieces(vertices: np.ndarray, faces: np.ndarray) -> int:
+    """Pieces of a mesh that share no corner with each other; corners at one place are one."""
+    _, same = np.unique(vertices.round(6), axis=0, return_inverse=True)
+    corners = same.reshape(-1)[faces]
+    links = (np.ones(2 * len(faces)), (np.repeat(corners[:, 0], 2), corners[:, 1:].ravel()))
+    _, label = connected_components(coo_array(links, shape=(len(vertices), len(vertices))), directed=False)
+    return len(np.unique(label[corners[:, 0]]))
+
+
+def _check_pieces(name: str, vertices: np.ndarray, faces: np.ndarray) -> None:
+    pieces = count_pieces(vertices, faces)
+    if pieces > MAX_PIECES:
+        raise SceneFailed(
+            f"object '{name}' is in {pieces} loose pieces; expected one body of at most {MAX_PIECES}; join or remove "
+            "pieces of its mesh",
+            object=name,
+            pieces=pieces,
         )
 
 
@@ -114,6 +152,7 @@ def _decompose(
     """CoACD's parts as hulls; one hull of everything where CoACD finds none."""
     import coacd
 
+    _check_pieces(name, vertices, faces)
     coacd.set_log_level("error")
     try:
         parts = coacd.run_coacd(

@@ -15,9 +15,8 @@ def outward_faces(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     piece, flip = _consistent(faces)
     wound = np.where(flip[:, None], faces[:, ::-1], faces)
     volume = np.bincount(piece, _signed_volumes(vertices, wound), minlength=piece.max() + 1)
-    for number in np.flatnonzero(volume < 0):
-        if not _is_cavity(vertices, wound, piece, number):
-            wound[piece == number] = wound[piece == number, ::-1]
+    inwards = (volume < 0) & ~_cavities(vertices, wound, piece)
+    wound = np.where(inwards[piece][:, None], wound[:, ::-1], wound)
     return np.ascontiguousarray(wound, dtype=np.int32)
 
 
@@ -57,11 +56,11 @@ def _signed_volumes(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.det(corners) / 6)
 
 
-def _is_cavity(vertices: np.ndarray, faces: np.ndarray, piece: np.ndarray, number: int) -> bool:
-    """Whether a piece lies within the box of another."""
-    mine = vertices[faces[piece == number]].reshape(-1, 3)
-    for other in np.unique(piece[piece != number]):
-        theirs = vertices[faces[piece == other]].reshape(-1, 3)
-        if (theirs.min(axis=0) < mine.min(axis=0)).all() and (theirs.max(axis=0) > mine.max(axis=0)).all():
-            return True
-    return False
+def _cavities(vertices: np.ndarray, faces: np.ndarray, piece: np.ndarray) -> np.ndarray:
+    """Whether each piece lies within the box of another, bool [P]."""
+    count = int(piece.max()) + 1
+    low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
+    owner = np.repeat(piece, 3)
+    np.minimum.at(low, owner, vertices[faces.ravel()])
+    np.maximum.at(high, owner, vertices[faces.ravel()])
+    return np.array([((low < low[one]) & (high > high[one])).all(axis=1).any() for one in range(count)])

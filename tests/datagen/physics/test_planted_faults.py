@@ -12,11 +12,12 @@ import pybullet
 import pytest
 import trimesh
 
+from datagen.elsewhere import call_elsewhere
 from datagen.physics import certificate, reruns, world
 from datagen.physics.bodies import Body, WorldRun
 from datagen.physics.handover import Handover, take_clip
 from datagen.physics.materials import Material, floor_material
-from datagen.physics.records import Check, Verdict
+from datagen.physics.records import Check, PhysicsCertificate, Verdict
 from datagen.physics.reruns import Reruns, run_again
 from datagen.physics.simulate import Outcome, simulate_without
 from datagen.physics.verdict import certify
@@ -167,7 +168,7 @@ def test_energy_injected_at_a_bounce_fails_energy() -> None:
 
 def test_a_world_that_depends_on_its_process_fails_repeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec, handover, outcome = simulated(holding(), tmp_path)
-    call: Callable[..., Any] = reruns.call_elsewhere
+    call: Callable[..., Any] = call_elsewhere
 
     def other_floor(function: Callable[..., Any], spec: SceneSpec, bodies: Any, floor: Material, rate: int) -> Any:
         return call(function, spec, bodies, replace(floor, restitution=floor.restitution + 1e-6), rate)
@@ -198,7 +199,7 @@ def test_objects_that_start_deep_inside_each_other_are_refused_before_they_explo
 
 def test_a_rejection_tells_every_figure() -> None:
     checks = certificate.check_run(run(falling(), gravity_m_s2=4.905), PhysicsSettings(), FPS)
-    record = certificate.PhysicsCertificate(
+    record = PhysicsCertificate(
         key="planted",
         verdict=Verdict.REJECTED,
         labels=(),
