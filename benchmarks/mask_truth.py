@@ -105,7 +105,8 @@ def changed_light(
         )
 
     change = np.abs(mean(difference.mean(axis=0)))
-    error = np.sqrt(ndimage.uniform_filter(mean(0.5 * (difference[0] - difference[1])) ** 2, 5))
+    spread = mean(0.5 * (difference[0] - difference[1])) ** 2
+    error = np.sqrt(np.maximum(ndimage.uniform_filter(spread, 5), 0.0))  # the filter rounds below 0
     dark = DARK_SHARE * np.percentile(light[second], 99)
     brighter = np.maximum(mean(np.maximum(light[first].mean(axis=0), light[second].mean(axis=0))), dark)
     return np.asarray((change > visible * brighter) & (change > STANDARD_ERRORS * error) & ~excluded)

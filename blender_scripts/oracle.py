@@ -41,7 +41,7 @@ MIN_MOVE_M = 0.001
 MIN_MOVE_PX = 0.25
 CHEAP_COVERAGE_SAMPLES = 16
 FILTER_PX = 1.5  # Blackman-Harris, as in every picture
-NARROW_PX = 0.01
+NARROW_PX = 0.01  # Cycles heeds the width of this filter, and not that of its box
 SEEDS = 2
 
 
@@ -98,11 +98,12 @@ class Oracle:
         """The picture as the scene's settings make it, uint8 [height, width, 3] sRGB."""
         render = self.scene.spec.render
         self.settle(render.samples, render.max_bounces, denoise=render.denoise, seed=0)
-        image = bpy.context.scene.render.image_settings
-        image.file_format, image.color_mode, image.color_depth = "PNG", "RGB", "8"
+        output = bpy.context.scene.render.image_settings
+        output.file_format, output.color_mode, output.color_depth = "PNG", "RGB", "8"
         path = self.scratch.with_suffix(".png")
         self.render(state, path)
-        picture = np.asarray(Image.open(path).convert("RGB"))
+        with Image.open(path) as image:
+            picture = np.asarray(image.convert("RGB"))
         path.unlink()
         return picture
 
@@ -114,7 +115,6 @@ class Oracle:
         blender = bpy.context.scene
         blender.view_layers[0].material_override, blender.world = self.marks, None
         blender.cycles.filter_width = filter_px
-        blender.cycles.pixel_filter_type = "BOX" if filter_px == NARROW_PX else "BLACKMAN_HARRIS"
         for name, thing in self.scene.objects.items():
             thing.color = (float(name in names), 0.0, 0.0, 1.0)
         for name, person in self.scene.people.items():
