@@ -18,6 +18,7 @@ from datagen.errors import DataError
 from datagen.quadmask import Label
 
 UPPER_BOUNDS = (31.0, 95.0, 191.0)  # the last grey value of REMOVE, OVERLAP and AFFECTED; above is KEEP
+MAX_REMOVED = 0.9  # share of pixels; above it the quadmask is taken for an inverted one
 PIXEL_NOISE = 0.0563  # of CogVideoX-Fun's in-painting models
 
 
@@ -50,6 +51,20 @@ def snap_to_labels(grey: Tensor) -> Tensor:
     bounds = torch.tensor(UPPER_BOUNDS, device=grey.device)
     labels = torch.tensor([int(label) for label in Label], dtype=torch.uint8, device=grey.device)
     return labels[torch.bucketize(grey.float(), bounds)]
+
+
+def check_labels(labels: np.ndarray) -> None:
+    """Refuse a quadmask uint8 that removes nearly everything, or nothing; says the shares of its classes."""
+    counts = {label: float(np.mean(labels == label)) for label in Label}
+    shares = ", ".join(f"{label.name} {100 * share:.1f} %" for label, share in counts.items())
+    removed = counts[Label.REMOVE] + counts[Label.OVERLAP]
+    if removed > MAX_REMOVED:
+        raise DataError(
+            f"the quadmask removes {100 * removed:.0f} % of the video ({shares}); it is likely inverted: "
+            f"REMOVE is {int(Label.REMOVE)}, KEEP is {int(Label.KEEP)}"
+        )
+    if removed == 0:
+        raise DataError(f"the quadmask removes nothing ({shares}); REMOVE is {int(Label.REMOVE)}")
 
 
 def mask_levels(labels: Tensor, mode: MaskMode) -> Tensor:

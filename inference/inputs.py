@@ -17,13 +17,11 @@ import numpy as np
 
 from datagen.codec import atomic_path
 from datagen.errors import ConfigError, DataError
-from datagen.quadmask import Label
 from datagen.shards import read_shard
 from datagen.video import iterate_rgb, probe
 
 EVAL_VIDEO, EVAL_MASKS, PROMPT = "input_video.mp4", "*quadmask*.mp4", "prompt.json"
 SAMPLE_VIDEO, SAMPLE_MASK = "rgb_full.mp4", "mask.mp4"
-MAX_REMOVED = 0.9  # share of pixels; above it the quadmask is taken for an inverted one
 PERSON = re.compile(
     r"\b(person|people|human|humans|man|men|woman|women|boy|girl|child|children|kid|kids|baby|guy|lady|someone|somebody"
     r"|hand|hands|arm|arms|player|actor|worker|pedestrian|he|she|his|her)\b",
@@ -90,20 +88,6 @@ def warnings_of(clip: Clip) -> list[str]:
             "(the released script takes it instead)"
         )
     return found
-
-
-def check_labels(labels: np.ndarray, where: str) -> None:
-    """Refuse a quadmask uint8 that removes nearly everything, or nothing; says the shares of its classes."""
-    counts = {label: float(np.mean(labels == label)) for label in Label}
-    shares = ", ".join(f"{label.name} {100 * share:.1f} %" for label, share in counts.items())
-    removed = counts[Label.REMOVE] + counts[Label.OVERLAP]
-    if removed > MAX_REMOVED:
-        raise DataError(
-            f"{where}: the quadmask removes {100 * removed:.0f} % of the video ({shares}); it is likely inverted: "
-            f"REMOVE is {int(Label.REMOVE)}, KEEP is {int(Label.KEEP)}"
-        )
-    if removed == 0:
-        raise DataError(f"{where}: the quadmask removes nothing ({shares}); REMOVE is {int(Label.REMOVE)}")
 
 
 def read_prompt(path: Path) -> str:

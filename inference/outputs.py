@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from datagen.codec import PARTIAL_SUFFIX, dump_json, read_record, remove_tree, write_json
-from datagen.errors import RunFolderError
+from datagen.errors import RunFolderError, reraise_storage_error
 from datagen.video import encode_rgb
 
 FORMAT_VERSION = 1
@@ -64,9 +64,17 @@ def is_done(folder: Path, key: str, method: Method) -> bool:
 
 def write_output(folder: Path, record: OutputRecord, frames: np.ndarray) -> None:
     """Write the video, then its record; each is whole or absent."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     encode_rgb(folder / f"{record.key}.mp4", frames, record.fps)
     write_json(folder / f"{record.key}.json", record)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs; raises `StorageError` where that is refused."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise reraise_storage_error(error, folder) from error
 
 
 def clean_partials(folder: Path) -> None:

@@ -29,7 +29,7 @@ from inference.checkpoints import (
     load_vae,
     read_base,
 )
-from inference.conditioning import mask_levels, mirror_in_time, resized, snap_to_labels, with_pixel_noise
+from inference.conditioning import check_labels, mask_levels, mirror_in_time, resized, snap_to_labels, with_pixel_noise
 from inference.settings import Settings
 from inference.windows import Window, blend, latents_of, padded_frames, windows_of
 
@@ -137,6 +137,7 @@ class VoidPipeline:
         source = resized(video, settings.height, settings.width)
         labels = snap_to_labels(resized(quadmask, settings.height, settings.width)[:, 0])
         num_frames = _same_length(source, labels, settings)
+        check_labels(labels.numpy())
 
         # 2. Time: mirror to 8k + 5 frames, so that latents pair up.
         padded = padded_frames(num_frames, settings.window_frames)

@@ -7,7 +7,7 @@ was written, not as it was in memory: a resumed run gives the same result.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,10 +20,10 @@ from datagen.errors import DataError, SceneFailed
 from datagen.runs import append_row, drop_rows
 from datagen.seeding import seed_for
 from datagen.video import decode_rgb
-from inference.conditioning import mirror_in_time, resized, snap_to_labels
-from inference.inputs import Clip, check_labels
+from inference.conditioning import check_labels, mirror_in_time, resized, snap_to_labels
+from inference.inputs import Clip
 from inference.memory import MemoryMode, check_memory, place
-from inference.outputs import FORMAT_VERSION, Method, OutputRecord, is_done, write_output
+from inference.outputs import FORMAT_VERSION, Method, OutputRecord, is_done, make_folder, write_output
 from inference.pipeline import NonFiniteError, OnStep, Pass, VoidPipeline
 from inference.settings import Settings
 from inference.windows import latents_of, padded_frames
@@ -118,6 +118,7 @@ def run_clips(job: RunJob, watcher: Watcher) -> None:
     """
     failed = dict[str, str]()
     texts = dict[str, Tensor]()
+    make_folder(job.out)
     drop_rows(job.out / FAILURES, [clip.key for clip in job.clips])
     for stage in stages_of(job):
         todo = [clip for clip in stage.todo(job.clips) if clip.key not in failed]
@@ -187,7 +188,7 @@ def _void(job: RunJob, pipeline: VoidPipeline, number: Pass | None, clip: Clip, 
     noise = _pass1_motion(job, clip) if number is Pass.TWO else None
     result = pipeline(
         clip.frames(),
-        _checked_grey(clip),
+        clip.grey(),
         clip.prompt,
         settings=job.settings,
         generator=generator,
@@ -221,14 +222,8 @@ def _baseline(job: RunJob, clip: Clip) -> np.ndarray:
 
     size = (job.settings.height, job.settings.width)
     video = resized(clip.frames(), *size).permute(0, 2, 3, 1).round().byte().numpy()
-    labels = snap_to_labels(resized(_checked_grey(clip), *size)[:, 0]).numpy()
+    labels = snap_to_labels(resized(clip.grey(), *size)[:, 0]).numpy()
     if len(video) != len(labels):
         raise DataError(f"the video has {len(video)} frames, its quadmask {len(labels)}; they have to belong together")
+    check_labels(labels)
     return BASELINES[job.baseline](video, labels)
-
-
-def _checked_grey(clip: Clip) -> Iterator[np.ndarray]:
-    """The quadmask's frames, after all of them were looked at."""
-    labels = np.stack([snap_to_labels(torch.from_numpy(frame[::4, ::4].copy())).numpy() for frame in clip.grey()])
-    check_labels(labels, clip.key)
-    yield from clip.grey()

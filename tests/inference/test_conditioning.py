@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tiny_clips import moving_square
 
 from datagen.errors import DataError
 from datagen.quadmask import Label
 from inference.conditioning import (
     PIXEL_NOISE,
     MaskMode,
+    check_labels,
     mask_levels,
     mirror_in_time,
     resized,
@@ -102,3 +104,12 @@ def test_no_frames_and_strange_frames_are_refused() -> None:
         resized([], 32, 32)
     with pytest.raises(DataError, match="uint8"):
         resized([np.zeros((4, 4), np.float32)], 2, 2)
+
+
+def test_an_inverted_quadmask_and_an_empty_one() -> None:
+    _, mask = moving_square(4, 64, 96)
+    check_labels(mask)
+    with pytest.raises(DataError, match=r"the quadmask removes 96 % .*REMOVE 96\.4 %.* likely inverted: REMOVE is 0"):
+        check_labels(snap_to_labels(torch.from_numpy(255 - mask)).numpy())
+    with pytest.raises(DataError, match=r"removes nothing \(REMOVE 0\.0 %"):
+        check_labels(np.full_like(mask, Label.AFFECTED))

@@ -16,7 +16,8 @@ from tiny_clips import FPS, moving_square, write_eval_clip
 from datagen.errors import ConfigError, DataError
 from datagen.quadmask import Label
 from datagen.video import encode_rgb
-from inference.inputs import Clip, check_labels, find_clips, one_clip, warnings_of
+from inference.conditioning import check_labels
+from inference.inputs import Clip, find_clips, one_clip, warnings_of
 
 SAMPLE_FILES = {"input_video.mp4": "rgb_full.mp4", "quadmask_0.mp4": "mask.mp4", "prompt.json": "prompt.json"}
 
@@ -116,16 +117,6 @@ def test_one_video_of_two_files(evalset: Path, tmp_path: Path) -> None:
         one_clip(video, tmp_path / "none.mp4", "a room", tmp_path / "out.mp4")
 
 
-def test_an_inverted_quadmask_and_an_empty_one() -> None:
-    _, mask = moving_square(4)
-    check_labels(mask, "a")
-    with pytest.raises(DataError, match=r"a: the quadmask removes 9\d % .*REMOVE 8\d.* likely inverted: REMOVE is 0"):
-        inverted = np.where(mask == Label.KEEP, Label.REMOVE, np.where(mask == Label.REMOVE, Label.KEEP, Label.OVERLAP))
-        check_labels(inverted, "a")
-    with pytest.raises(DataError, match=r"removes nothing \(REMOVE 0\.0 %"):
-        check_labels(np.full_like(mask, Label.AFFECTED), "a")
-
-
 @pytest.mark.parametrize(
     ("prompt", "word"),
     [
@@ -156,7 +147,7 @@ def test_published_examples_are_clips_with_clean_labels(shared_data: Path, tmp_p
     prompt = json.loads((shared_data / "void_samples" / key / "prompt.json").read_text())["bg"]
     assert (clip.key, clip.prompt, clip.fps()) == (key, prompt, 12.0) and not warnings_of(clip)
     labels = np.array([int(label) for label in Label])
-    for frame in islice(clip.grey(), 0, 10, 5):
-        grey = np.unique(frame).astype(int)
-        assert np.abs(grey[:, None] - labels).min(axis=1).max() <= 2, grey
-        check_labels(frame, key)
+    frames = np.stack([frame[::4, ::4] for frame in islice(clip.grey(), 0, 6 if key == "moving_ball" else 16, 5)])
+    grey = np.unique(frames).astype(int)
+    assert np.abs(grey[:, None] - labels).min(axis=1).max() <= 2, grey
+    check_labels(frames)

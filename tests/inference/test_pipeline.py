@@ -136,7 +136,7 @@ def test_every_input_matters(pipeline: VoidPipeline, settings: Settings) -> None
     video, mask = moving_square(13)
     first = run(pipeline, video, mask, settings).frames
     assert not np.array_equal(first, run(pipeline, video[::-1], mask, settings).frames)
-    assert not np.array_equal(first, run(pipeline, video, np.full_like(mask, Label.KEEP), settings).frames)
+    assert not np.array_equal(first, run(pipeline, video, mask[::-1], settings).frames)
     quad = replace(settings, mask_mode=MaskMode.QUAD)
     assert not np.array_equal(first, run(pipeline, video, mask, quad).frames)
     other = pipeline(video, mask, "a ball", settings=settings, generator=torch.Generator().manual_seed(0))
@@ -180,6 +180,9 @@ def test_inputs_that_do_not_belong_together(pipeline: VoidPipeline, settings: Se
         run(pipeline, video, mask[:12], settings)
     with pytest.raises(DataError, match="13 frames; VOID was trained on up to 12"):
         run(pipeline, video, mask, replace(settings, max_frames=12))
+    with pytest.raises(DataError, match="likely inverted"):
+        video, mask = moving_square(13, 64, 96)
+        run(pipeline, video, 255 - mask, settings)
 
 
 def test_not_finite_is_an_error(tiny: TinyModel, settings: Settings) -> None:
