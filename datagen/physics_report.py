@@ -159,7 +159,7 @@ def plot_report(root: Path, report: PhysicsReport, path: Path) -> None:
     shown = [check for check in report.checks if check.count]
     rows = max(1, -(-len(shown) // COLUMNS))
     figure = Figure(figsize=(4 * COLUMNS, 2.4 * rows), layout="constrained")
-    axes = figure.subplots(rows, COLUMNS, squeeze=False).flat
+    axes = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
     for axis in axes:
         axis.set_visible(False)
     for axis, check in zip(axes, shown, strict=False):
