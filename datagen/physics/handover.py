@@ -47,6 +47,13 @@ def take_clip(spec: SceneSpec, sequence: Sequence, mocap_fps: float) -> Handover
     Raises `DataError` when the sequence lacks one of the scene's objects or people.
     """
     tracks = tuple(_named(spec, sequence.objects, thing.name, "object") for thing in spec.objects)
+    for track in tracks:
+        broken = int((~np.isfinite(track.poses)).any(axis=1).sum())
+        if broken or len(track.poses) != sequence.info.num_frames:
+            raise DataError(
+                f"{spec.key}: object '{track.name}' has no finite pose in {broken} of {len(track.poses)} frames; "
+                f"expected one in each of {sequence.info.num_frames}; key it in every frame"
+            )
     bodies = tuple(_named(spec, sequence.people, person.name, "person") for person in spec.people)
     times = spec.clip.start_s + np.array(spec.clip.times_s())
     return Handover(

@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from datagen.codec import sha256_file, write_json
+from datagen.errors import DataError, SceneFailed
 from datagen.physics.handover import take_clip
 from datagen.physics.records import PhysicsCertificate, Verdict
 from datagen.physics.simulate import Outcome, simulate_without
@@ -124,3 +126,37 @@ def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
         digests.append([sha256_file(out / name) for name in ("trajectories.npz", "contacts.npz")])
         assert json.loads((out / "certificate.json").read_text())["verdict"] == "accepted"
     assert digests[0] == digests[1]
+
+
+def test_what_is_pushed_but_stays_is_set_back(tmp_path: Path) -> None:
+    """A light box falls onto a heavy table's edge: pushed or not, the table does not move, to the last bit."""
+    table = still(0, 0.35)
+    box = still(0.4, 1.2)
+    outcome, _ = simulate(
+        sequence_of({"box": (SMALL, box), "table": (TABLE, table)}, box[:, :3] + (0, 0, 0.052)), tmp_path
+    )
+    assert outcome.standings["box"].dynamic
+    assert np.array_equal(outcome.trajectory.of("table"), np.repeat(table[:1], 24, axis=0))
+
+
+def test_an_object_held_loosely_does_not_hang_in_the_air(tmp_path: Path) -> None:
+    box = still(0, 1.2)
+    outcome, _ = simulate(sequence_of({"box": (SMALL, box)}, box[:, :3] + (0, 0, 0.07)), tmp_path)  # 20 mm away
+    assert outcome.standings["box"].dynamic
+    assert "held loosely: RightHand is 20.0 mm away" in outcome.standings["box"].why
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ({"faces": np.zeros((0, 3), dtype=np.int32)}, "'box' has 0 triangles"),
+        ({"vertices": np.full((8, 3), np.nan)}, "'box' has 8 vertices that are not finite"),
+        ({"poses": np.full((FRAMES, 7), np.nan)}, "'box' has no finite pose in 90 of 90 frames"),
+        ({"vertices": np.zeros((8, 3))}, "'box'"),
+    ],
+)
+def test_broken_objects_are_named(tmp_path: Path, fault: dict[str, np.ndarray], message: str) -> None:
+    sequence = holding()
+    broken = replace(sequence, objects=(replace(sequence.objects[0], **fault),))
+    with pytest.raises((SceneFailed, DataError), match=message):
+        simulate(broken, tmp_path)

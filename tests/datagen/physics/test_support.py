@@ -36,6 +36,21 @@ def test_no_contact_beyond_reach() -> None:
     assert contact.part == ""
 
 
+def test_a_body_within_an_object_touches_it() -> None:
+    vertices, faces = box_mesh((1.0, 1.0, 1.0))
+    contact = body_contact(person((0, 0, 1.0), (0.1, 0.1, 1.1)), pose(0, 0, 1), vertices, faces)
+    assert contact.inside
+    assert contact.distance_mm == 0.0
+    assert contact.part in ("RightHand", "LeftHand")
+
+
+def test_legs_under_a_table_are_not_within_it() -> None:
+    vertices, faces = box_mesh((1.0, 1.0, 1.0))
+    open_below = faces[~(vertices[faces][..., 2] < 0).all(axis=1)]
+    contact = body_contact(person((0, 0, 1.0)), pose(0, 0, 1), vertices, open_below)
+    assert contact.distance_mm is None
+
+
 @pytest.mark.parametrize(
     ("height", "angle_deg", "stands"), [(0.1, 0, True), (0.105, 0, True), (0.2, 0, False), (0.1, 30, False)]
 )
