@@ -14,7 +14,7 @@ from scipy import ndimage
 MARGIN_PX = 20  # of rendered picture around what changed: the ramp, and what the denoiser looks at
 RAMP_PX = 8
 MAX_RAMP_LEVELS = 3  # the ramp hides steps of noise and indirect light; whatever differs more is spill or was missed
-SPILL_PX = 2
+SPILL_PX = 5  # a contact shadow this near to a silhouette is too narrow for the layers of light, which are smaller
 MIN_SPILL_LEVELS = 8
 BOX_COST = 0.05  # of a full picture: what one more render costs whatever its size
 

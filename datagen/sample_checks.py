@@ -12,12 +12,33 @@ import numpy as np
 
 from datagen.codec import PARTIAL_SUFFIX, read_npz, sha256_file, sha256_record
 from datagen.errors import DataError, VoidgenError
+from datagen.figures import (
+    MAX_CODED_MEAN,
+    MAX_CODED_P999,
+    MAX_KEEP_MEAN,
+    MAX_KEEP_P999,
+    MAX_SEAM,
+    keep_difference,
+    seam_difference,
+)
 from datagen.geometry_layers import check_geometry, geometry_files
 from datagen.metadata import FORMAT_VERSION, SampleMetadata
-from datagen.quadmask import Label, compose_mask, in_form, parse_form, parse_policy
-from datagen.sample import LAYERS, MASK, METADATA, PHYSICS, PROMPT, REQUIRED_FILES, VIDEOS, read_layers, read_sample
+from datagen.quadmask import Label, Policy, compose_mask, in_form, parse_form, parse_policy
+from datagen.sample import (
+    LAYERS,
+    MASK,
+    METADATA,
+    PHYSICS,
+    PROMPT,
+    REQUIRED_FILES,
+    RGB_FULL,
+    RGB_REMOVED,
+    VIDEOS,
+    read_layers,
+    read_sample,
+)
 from datagen.spec import World
-from datagen.video import decode_mask, iterate_rgb, probe, rate_of
+from datagen.video import decode_mask, decode_rgb, iterate_rgb, probe, rate_of
 
 MAX_SHARE_ERROR = 1e-9
 TRAJECTORY_PARTS = ("names", "poses", "linear_velocity", "angular_velocity")
@@ -49,7 +70,7 @@ def check_sample(path: Path, counted: list[str]) -> Iterator[Problem]:
         return
     yield from _check_record(path, metadata)
     yield from _check_files(path, metadata)
-    readers = (_check_videos, _check_mask, _check_physics, _check_prompt, _check_geometry)
+    readers = (_check_videos, _check_mask, _check_physics, _check_prompt, _check_geometry, _check_keep)
     for reader in readers:
         yield from guarded(path, lambda reader=reader: reader(path, metadata))  # type: ignore[misc]
     yield from check_leftovers(path)
@@ -155,6 +176,34 @@ def _compare_masks(file: Path, mask: np.ndarray, derived: np.ndarray) -> Iterato
         pixels = int((mask[wrong[0]] != derived[wrong[0]]).sum())
         where = f"{len(wrong)} frames, first frame {wrong[0]} in {pixels} pixels"
         yield Problem(where=str(file), problem=f"differs from the mask that follows from {LAYERS} in {where}")
+
+
+def _check_keep(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
+    """Policy "effects": where its mask says KEEP, the two videos are equal; as measured before coding, and as coded."""
+    told = metadata.keep_difference.get(Policy.EFFECTS.value)
+    if told is None or not told.passed:
+        found = f"mean {told.mean:.3g}, 99.9th percentile {told.p999:g}" if told else "no figures"
+        why = "" if metadata.spec.render.reuse_unchanged else "; render with render.reuse_unchanged=true"
+        expected = f"mean below {MAX_KEEP_MEAN:g} and 99.9th percentile below {MAX_KEEP_P999:g} levels"
+        yield Problem(where=str(path / METADATA), problem=f"KEEP differs: expected {expected}, found {found}{why}")
+        return
+    if not all((path / name).is_file() for name in (RGB_FULL, RGB_REMOVED, LAYERS)):
+        return  # told elsewhere
+    mask = compose_mask(read_layers(path / LAYERS), Policy.EFFECTS)
+    full, removed = decode_rgb(path / RGB_FULL), decode_rgb(path / RGB_REMOVED)
+    if not full.shape[:3] == removed.shape[:3] == mask.shape:
+        return  # told elsewhere
+    coded, seam = keep_difference(full, removed, mask), seam_difference(full, removed, mask)
+    facts = (
+        ("mean of KEEP", coded.mean, MAX_CODED_MEAN),
+        ("99.9th percentile of KEEP", coded.p999, MAX_CODED_P999),
+        ("99.5th percentile beside the mask's edge", seam, MAX_SEAM),
+    )
+    for what, measured, most in facts:
+        if not measured < most:
+            problem = "where the mask of policy 'effects' says KEEP the videos differ, as if it lay a little off"
+            limit = f"{what}: expected below {most:g}, found {measured:.3g}"
+            yield Problem(where=str(path / LAYERS), problem=f"{problem}: {limit}")
 
 
 def _check_physics(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:

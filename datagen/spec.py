@@ -169,7 +169,7 @@ class RenderSettings:
     samples: int = 4
     denoise: bool = True
     max_bounces: int = 2
-    light_samples: int = 8  # of the layers of light, which find shadows
+    light_samples: int = 4  # of the layers of light, which find shadows
     light_scale: int = 2  # the layers of light are this many times smaller than the picture
     reuse_unchanged: bool = True  # render the counterfactual only where it differs; the rest is the factual picture
     timeout_s: float = 7200.0

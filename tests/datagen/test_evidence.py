@@ -7,7 +7,7 @@ import pytest
 
 from datagen.camera import Lens, look_at
 from datagen.errors import DataError
-from datagen.evidence import RenderedLayers, change_of_light, derive_layers, moved_flags
+from datagen.evidence import RenderedLayers, change_of_light, derive_layers, moved_flags, with_spill
 from datagen.trajectory import Trajectory
 
 SHAPE = (2, 40, 60)
@@ -197,3 +197,35 @@ def test_what_is_in_one_world_only_is_not_moved() -> None:
     one = Trajectory.from_poses(("box",), 12.0, pose[:, :1])
     camera = look_at(np.array([0.0, -2.0, 0.0]), np.zeros(3))[None]
     assert not moved_flags({"box": 1, "gone": 2}, both, one, {"box": CORNERS}, LENS, camera).any()
+
+
+def test_a_sharp_shadow_grows_little() -> None:
+    first = np.ones((100, 150), dtype=np.float32)
+    second, none = first.copy(), np.zeros((200, 300), dtype=bool)
+    second[30:60, 40:90] = 0.2
+    changed = change_of_light(first, second, none, dark=0.0)
+    assert changed[60:120, 80:180].all()
+    changed[56:124, 76:184] = False  # two pixels of the small picture
+    assert not changed.any()
+
+
+def test_few_samples_of_a_soft_shadow_make_one_area() -> None:
+    """A tenth of the samples is lost at random: 10 % less light, in single pixels all or nothing."""
+    first = np.ones((100, 150), dtype=np.float32)
+    second, none = first.copy(), np.zeros((100, 150), dtype=bool)
+    samples = np.random.default_rng(0).random((40, 60, 4)) > 0.15
+    second[30:70, 40:100] = samples.mean(axis=-1)
+    changed = change_of_light(first, second, none, dark=0.0)
+    assert changed[35:65, 45:95].mean() > 0.95
+    changed[26:74, 36:104] = False
+    assert not changed.any()
+
+
+def test_traces_belong_to_what_they_lie_beside() -> None:
+    layers = derive_layers(rendered(removed_coverage=box(5, 5), ids_hidden=box(25, 40)), moved(1), edge_px=0)
+    full = np.full((*SHAPE, 3), 100, dtype=np.uint8)
+    other = full.copy()
+    other[:, 10, 16], other[:, 30, 52], other[:, 20, 30] = 120, 120, 120
+    grown = with_spill(layers, full, other)
+    assert grown.removed[:, 10, 16].all() and grown.removed.sum() == layers.removed.sum() + SHAPE[0]
+    assert grown.moved_after[:, 30, 52].all() and grown.moved_after.sum() == layers.moved_after.sum() + SHAPE[0]

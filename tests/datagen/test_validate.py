@@ -15,9 +15,9 @@ from synthetic import make_scene, make_spec
 
 from datagen.codec import partial_of, read_npz, sha256_file, write_json, write_npz
 from datagen.config import resolve_config
-from datagen.quadmask import Label
+from datagen.quadmask import Label, MaskLayers, Policy, compose_mask
 from datagen.runs import open_run
-from datagen.sample import METADATA, REQUIRED_FILES, compose_sample
+from datagen.sample import LAYERS, METADATA, REQUIRED_FILES, compose_sample, read_layers, write_layers
 from datagen.shards import write_shards
 from datagen.validate import ValidationReport, validate_path
 from datagen.video import decode_mask, decode_rgb, encode_mask, encode_rgb
@@ -295,3 +295,35 @@ def test_what_is_nothing_of_ours(tmp_path: Path, name: str) -> None:
     (tmp_path / "text.txt").write_text("hello")
     report = validate_path(tmp_path / name)
     assert report.kind == "unknown" and "expected a run folder" in told(report) and report.checked == 0
+
+
+def shift_pixels(layer: np.ndarray) -> np.ndarray:
+    return np.roll(layer, 2, axis=2)
+
+
+def shift_frames(layer: np.ndarray) -> np.ndarray:
+    return np.roll(layer, 1, axis=0)
+
+
+@pytest.mark.parametrize("shift", [shift_pixels, shift_frames])
+def test_a_mask_that_lies_a_little_off_is_found(sample: Path, shift: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Mask, layers and statistics agree with each other; only the videos tell."""
+    layers = MaskLayers(**{name: shift(layer) for name, layer in read_layers(sample / LAYERS).arrays().items()})
+    write_layers(sample / LAYERS, layers)
+    mask = compose_mask(layers, Policy.VOID)
+    encode_mask(sample / "mask.mp4", mask, 12.0)
+    metadata = json.loads((sample / METADATA).read_text())
+    rehash(sample, mask=metadata["mask"] | {"share": {label.name: float((mask == label).mean()) for label in Label}})
+    problems = validate_path(sample).problems
+    assert problems and all("as if it lay a little off" in one.problem for one in problems), told(validate_path(sample))
+
+
+@pytest.mark.parametrize(("reuse", "remedy"), [(True, False), (False, True)])
+def test_videos_that_differ_where_nothing_changed_fail(sample: Path, reuse: bool, remedy: bool) -> None:
+    metadata = json.loads((sample / METADATA).read_text())
+    metadata["keep_difference"]["effects"] |= {"mean": 0.7, "p999": 9.0, "passed": False}
+    metadata["spec"]["render"]["reuse_unchanged"] = reuse
+    (sample / METADATA).write_text(json.dumps(metadata))
+    (problem,) = [one.problem for one in validate_path(sample).problems if "KEEP differs" in one.problem]
+    assert "found mean 0.7, 99.9th percentile 9" in problem
+    assert ("render.reuse_unchanged=true" in problem) == remedy

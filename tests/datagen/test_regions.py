@@ -1,0 +1,67 @@
+"""Boxes around what changed, and one picture laid over another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from datagen.regions import MAX_RAMP_LEVELS, RAMP_PX, boxes_around, lay_over, spill
+
+HEIGHT, WIDTH = 60, 90
+
+
+def region(*parts: tuple[slice, slice]) -> np.ndarray:
+    picture = np.zeros((HEIGHT, WIDTH), dtype=bool)
+    for part in parts:
+        picture[part] = True
+    return picture
+
+
+def flat(level: int) -> np.ndarray:
+    return np.full((HEIGHT, WIDTH, 3), level, dtype=np.uint8)
+
+
+def test_nothing_changed_needs_no_box() -> None:
+    assert boxes_around(region()) == ()
+
+
+def test_a_box_holds_the_region_and_its_margin_inside_the_picture() -> None:
+    (box,) = boxes_around(region(np.s_[2:10, 30:40]), margin_px=5)
+    assert (box.left, box.top, box.right, box.bottom) == (25, 0, 45, 15)
+
+
+def test_far_parts_get_boxes_of_their_own_and_near_ones_share() -> None:
+    far = boxes_around(region(np.s_[0:4, 0:4], np.s_[56:60, 86:90]), margin_px=2)
+    assert len(far) == 2 and sum(box.area for box in far) == 2 * 6 * 6
+    assert len(boxes_around(region(np.s_[0:4, 0:4], np.s_[0:4, 9:13]), margin_px=2)) == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_changed_pixel_lies_in_a_box(seed: int) -> None:
+    changed = np.random.default_rng(seed).random((HEIGHT, WIDTH)) > 0.999
+    covered = np.zeros_like(changed)
+    for box in boxes_around(changed, margin_px=3):
+        covered[box.slices] = True
+    assert covered[changed].all()
+
+
+def test_the_other_picture_shows_in_the_region_only() -> None:
+    changed = region(np.s_[20:30, 40:50])
+    merged = lay_over(flat(100), flat(200), changed).astype(int)
+    assert (merged[changed] == 200).all()
+    assert merged[~changed].max() <= 100 + MAX_RAMP_LEVELS
+    assert (merged[:, : 40 - RAMP_PX] == 100).all() and (merged[: 20 - RAMP_PX] == 100).all()
+    row = merged[25, 50 : 51 + RAMP_PX, 0]
+    assert (np.diff(row) <= 0).all() and row[0] > 100 and row[-1] == 100
+
+
+def test_where_nothing_changed_the_picture_is_the_factual_one() -> None:
+    factual = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    assert np.array_equal(lay_over(factual, flat(0), region()), factual)
+
+
+def test_a_trace_beside_the_region_is_spill_and_one_far_off_is_not() -> None:
+    changed, other = region(np.s_[20:30, 40:50]), flat(100)
+    other[25, 51], other[25, 80], other[25, 38] = 120, 120, 103
+    found = spill(flat(100), other, changed)
+    assert np.argwhere(found).tolist() == [[25, 51]]
