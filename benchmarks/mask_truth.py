@@ -13,7 +13,8 @@ them by one seed in all three worlds, half by another. It shares no code with th
     removed        more than a trace of the pixel shows a removed object in F: the share of `samples` samples, under the
                    filter of the picture, that hit one is above 1/255, one level of an 8-bit picture
     moved_before   likewise for objects that are elsewhere in the other world (some vertex is, by more than 1 mm and
-    moved_after    0.25 px), in H and in C. What these uncover lies where they are seen
+    moved_after    0.25 px), in H or in C: where only one of the two shows one, they show different objects, which counts
+                   for both layers
     lit_by_moved   not moved, and the luminance of linear light differs between H and C: |mean difference of all
                    samples| above `visible` (5 %) of the brighter of the two and above 3 times its standard error, which
                    is taken from how far the differences by the two seeds are apart. 5 % of the light is 3 to 4 levels
@@ -75,14 +76,13 @@ class Compared:
 def oracle_layers(found: dict[str, np.ndarray], visible: float = VISIBLE) -> MaskLayers:
     """The five layers of one frame by the definitions above, each bool [1, height, width]."""
     removed = found["removed"] > MIN_COVERAGE
-    before, after = found["moved_before"] > MIN_COVERAGE, found["moved_after"] > MIN_COVERAGE
-    moved = before | after
+    moved = np.maximum(found["moved_before"], found["moved_after"]) > MIN_COVERAGE
     lit = changed_light(found, "hidden", "counterfactual", moved, visible)
     own = changed_light(found, "factual", "hidden", removed | moved, visible)
     return MaskLayers(
         removed=removed[None],
-        moved_before=before[None],
-        moved_after=after[None],
+        moved_before=moved[None],
+        moved_after=moved[None],
         lit_by_moved=lit[None],
         own_effects=own[None],
     )
