@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from datagen.codec import remove_tree
 from datagen.errors import VoidgenError
 from inference.quiet import quiet_libraries
 
@@ -26,6 +26,7 @@ console = Console(stderr=True)
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
+UNPACKED = ".inputs"  # what shards hold lies here while a run goes on, for workers on other machines too
 
 BaseOption = Annotated[Path | None, typer.Option("--base", help="The folder CogVideoX-Fun-V1.5-5b-InP.")]
 Pass1Option = Annotated[Path | None, typer.Option("--pass1", help="void_pass1.safetensors.")]
@@ -83,10 +84,12 @@ def run(
     from inference.jobs import make_job
 
     devices = pick_devices(device)
-    with TemporaryDirectory(prefix="voidgen-inputs-") as scratch:
-        clips = find_clips(data, Path(scratch))
+    try:
+        clips = find_clips(data, out / UNPACKED)
         job = make_job(clips, out, base, pass1, pass2, baseline, overrides, seed, memory, devices[0])
         _go(job, devices, ray)
+    finally:
+        remove_tree(out / UNPACKED)
     typer.echo(f"{len(clips)} videos in {out}")
 
 

@@ -52,7 +52,8 @@ def run_spread(parts: list[RunJob], watcher: Watcher, backend: str) -> None:
 
     With Ray (`backend` other than "off") a part waits for a free GPU of the cluster, the only one that it sees.
     """
-    if backend != "off":
+    on_gpus = parts[0].device != "cpu"
+    if backend != "off" and on_gpus:
         parts = [replace(part, device="cuda") for part in parts]
     logs = parts[0].out / LOGS
     items = [Part(job=part, folder=logs / f"part-{number:03d}") for number, part in enumerate(parts)]
@@ -60,10 +61,10 @@ def run_spread(parts: list[RunJob], watcher: Watcher, backend: str) -> None:
     failures = list[str]()
     try:
         with interruptible() as interrupt:
-            gpus = 0 if parts[0].device == "cpu" else 1
-            for errors in map_tasks(
-                _run_part, items, backend=backend, workers=len(items), interrupt=interrupt, num_gpus=gpus
-            ):
+            tasks = map_tasks(
+                _run_part, items, backend=backend, workers=len(items), interrupt=interrupt, num_gpus=int(on_gpus)
+            )
+            for errors in tasks:
                 failures += errors
         for key in _report(parts, watcher):
             failures.append(key)
