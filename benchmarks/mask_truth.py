@@ -13,14 +13,17 @@ them by one seed in all three worlds, half by another. It shares no code with th
     removed        more than a trace of the pixel shows a removed object in F: the share of `samples` samples, under the
                    filter of the picture, that hit one is above 1/255, one level of an 8-bit picture
     moved_before   likewise for objects that are elsewhere in the other world (some vertex is, by more than 1 mm and
-    moved_after    0.25 px), in H or in C: where only one of the two shows one, they show different objects, which counts
-                   for both layers
+    moved_after    0.25 px), in H or in C: where only one of the two shows one, they show different objects, which
+                   counts for both layers
     lit_by_moved   not moved, and the luminance of linear light differs between H and C: |mean difference of all
                    samples| above `visible` (5 %) of the brighter of the two and above 3 times its standard error, which
                    is taken from how far the differences by the two seeds are apart. 5 % of the light is 3 to 4 levels
                    of 255 of a mid-grey: what the test of KEEP lets pass. Means over those of 3x3 pixels that are not
                    moved
     own_effects    likewise between F and H, on pixels that are neither removed nor moved
+
+Where a threshold falls is a choice, and a penumbra crosses it slowly: rows marked "decided" leave out the pixels whose
+label by the oracle changes when both of its thresholds are halved, or multiplied by 1.5.
 
 Recipes, on the pictures that the scene's own settings make (few samples, denoised), as published with VOID:
 
@@ -55,6 +58,7 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 MIN_COVERAGE = 1 / 255
 VISIBLE = 0.05
 STANDARD_ERRORS = 3.0
+LEEWAYS = (0.5, 1.5)
 DARK_SHARE = 0.02  # of the brightest percent of the picture; relative changes below it are of nothing
 HUMOTO_LEVELS, HUMOTO_GAMMA, HUMOTO_DILATE_PX = 8, 2.2, 2
 KUBRIC_LEVELS = 15
@@ -70,15 +74,17 @@ class Compared:
     frame: int
     layers: dict[str, tuple[np.ndarray, np.ndarray]]  # name -> oracle, ours
     masks: dict[tuple[str, Policy], np.ndarray]  # ("oracle" | "ours" | "humoto recipe" | "kubric recipe", policy)
+    decided: dict[Policy, np.ndarray]
     pictures: tuple[np.ndarray, ...]
 
 
-def oracle_layers(found: dict[str, np.ndarray], visible: float = VISIBLE) -> MaskLayers:
-    """The five layers of one frame by the definitions above, each bool [1, height, width]."""
-    removed = found["removed"] > MIN_COVERAGE
-    moved = np.maximum(found["moved_before"], found["moved_after"]) > MIN_COVERAGE
-    lit = changed_light(found, "hidden", "counterfactual", moved, visible)
-    own = changed_light(found, "factual", "hidden", removed | moved, visible)
+def oracle_layers(found: dict[str, np.ndarray], visible: float = VISIBLE, leeway: float = 1.0) -> MaskLayers:
+    """The five layers of one frame, each bool [1, height, width]; both thresholds are multiplied by `leeway`."""
+    least = MIN_COVERAGE * leeway
+    removed = found["removed"] > least
+    moved = np.maximum(found["moved_before"], found["moved_after"]) > least
+    lit = changed_light(found, "hidden", "counterfactual", moved, visible * leeway)
+    own = changed_light(found, "factual", "hidden", removed | moved, visible * leeway)
     return MaskLayers(
         removed=removed[None],
         moved_before=moved[None],
@@ -146,9 +152,13 @@ def compare_frame(found: dict[str, np.ndarray], ours: MaskLayers, frame: int, vi
     """One frame by every way; `ours` holds the whole clip."""
     oracle = oracle_layers(found, visible)
     here = MaskLayers(**{name: layer[frame : frame + 1] for name, layer in ours.arrays().items()})
+    others = [oracle_layers(found, visible, leeway) for leeway in LEEWAYS]
     masks: dict[tuple[str, Policy], np.ndarray] = {}
+    decided: dict[Policy, np.ndarray] = {}
     for policy in Policy:
         masks["oracle", policy] = compose_mask(oracle, policy)[0]
+        labels = [compose_mask(layers, policy)[0] for layers in others]
+        decided[policy] = np.all([one == masks["oracle", policy] for one in labels], axis=0)
         masks["ours", policy] = compose_mask(here, policy)[0]
         masks["humoto recipe", policy] = humoto_recipe(found, policy)
         masks["kubric recipe", policy] = kubric_recipe(found, policy)
@@ -156,6 +166,7 @@ def compare_frame(found: dict[str, np.ndarray], ours: MaskLayers, frame: int, vi
         frame=frame,
         layers={name: (layer[0], here.arrays()[name][0]) for name, layer in oracle.arrays().items()},
         masks=masks,
+        decided=decided,
         pictures=(found["cheap_factual"], found["cheap_counterfactual"]),
     )
 
@@ -173,13 +184,24 @@ def figures(frames: Sequence[Compared]) -> dict[str, dict[str, float | None]]:
     }
     for policy in Policy:
         for way in ("ours", "humoto recipe", "kubric recipe"):
-            result[f"{policy}: {way}"] = {
-                label.name: iou(
-                    [(one.masks["oracle", policy] == label, one.masks[way, policy] == label) for one in frames]
-                )
-                for label in Label
-            }
+            result[f"{policy}: {way}"] = label_figures(frames, policy, way, decided=False)
+            result[f"{policy}, decided: {way}"] = label_figures(frames, policy, way, decided=True)
     return result
+
+
+def label_figures(frames: Sequence[Compared], policy: Policy, way: str, *, decided: bool) -> dict[str, float | None]:
+    """IoU of each label by one way."""
+    parts = [one.decided[policy] if decided else np.ones_like(one.decided[policy]) for one in frames]
+    masks = [(one.masks["oracle", policy], one.masks[way, policy]) for one in frames]
+    return {
+        label.name: iou(
+            [
+                ((first == label) & part, (second == label) & part)
+                for (first, second), part in zip(masks, parts, strict=True)
+            ]
+        )
+        for label in Label
+    }
 
 
 def draw_sheet(frames: Sequence[Compared], path: Path) -> None:
@@ -250,7 +272,7 @@ def report(title: str, frames: Sequence[Compared]) -> dict[str, dict[str, float 
     print(f"{title}: IoU with the oracle, {len(frames)} frames")
     for row, values in found.items():
         shown = "  ".join(f"{name} {'-' if value is None else format(value, '.3f')}" for name, value in values.items())
-        print(f"  {row:>24}  {shown}")
+        print(f"  {row:>32}  {shown}")
     return found
 
 

@@ -112,6 +112,7 @@ def test_figures_and_sheet(tmp_path: Path) -> None:
     assert set(values["layers"].values()) == {1.0}
     assert values["void: ours"]["AFFECTED"] == 1.0 and values["void: humoto recipe"]["REMOVE"] < 0.9
     assert values["void: ours"]["OVERLAP"] is None
+    assert frames[0].decided[Policy.VOID].mean() > 0.9 and values["void, decided: ours"]["AFFECTED"] == 1.0
     draw_sheet(frames, tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (7 * SHAPE[1], 2 * SHAPE[0])
@@ -120,3 +121,13 @@ def test_figures_and_sheet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("divergence", "expected"), [(None, (4, 7, 11)), (1, (5, 8, 11)), (10, (11,)), (11, (11,))])
 def test_frames_lie_where_the_worlds_differ(divergence: int | None, expected: tuple[int, ...]) -> None:
     assert chosen_frames(divergence, 12, 3) == expected
+
+
+def test_a_pixel_near_a_threshold_is_not_decided() -> None:
+    found = scene(noise=0.0)
+    for seed in range(2):
+        found[f"light_counterfactual_{seed}"][:4] = found[f"light_hidden_{seed}"][:4] * 0.96
+    found["removed"][:, 16] = 1.2 / 255
+    oracle = oracle_layers(found)
+    decided = compare_frame(found, oracle, 0, 0.05).decided[Policy.VOID]
+    assert not decided[:3].any() and not decided[20:30, 16].any() and decided[20:30, 20:].all()
