@@ -229,7 +229,7 @@ def make_run(root: Path, options: argparse.Namespace) -> RunFolder:
     width, height = options.size.split("x")
     command = [sys.executable, "-m", "datagen.cli"]
     if options.source == "humoto" and options.data is None:
-        options.data = root.parent.parent / "demo"
+        options.data = root.parent.parent / "demo-data"
         subprocess.run([*command, "demo-data", str(options.data), "--if-missing"], check=True)
     source = ["humoto", "--data", str(options.data)] if options.source == "humoto" else ["kubric"]
     source += ["--gso", str(options.data)] if options.source == "kubric" and options.data else []
