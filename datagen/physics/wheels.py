@@ -25,7 +25,7 @@ ROLLING_FLOOR = "floor under castors"  # a second floor at the same height; a bo
 ROLLING_SHARE = 0.05  # the floor's share of friction under castors: 0.05 x 0.6 of a metal cart = 3 % of its weight
 MAX_TILT_DEG = 20.0  # a body that leans farther than this no longer stands on its wheels
 WHEELED = frozenset({"cart", "trolley", "dolly", "pushcart"})  # whole words of a category
-WHEELED_NAMES = ("office_chair", "swivel_chair", "desk_chair", "rolling_")  # parts of a category; HUMOTO's working_chair has legs
+WHEELED_NAMES = ("office_chair", "swivel_chair", "desk_chair")  # parts of one; HUMOTO's working_chair has legs
 
 
 def has_wheels(name: str) -> bool:

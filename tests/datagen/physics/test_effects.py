@@ -103,7 +103,13 @@ def test_a_cart_on_its_side_slides_like_anything_else() -> None:
 
 @pytest.mark.parametrize(
     ("name", "wheels"),
-    [("utility_cart", True), ("office_chair.001", True), ("working_chair", False), ("carton", False)],
+    [
+        ("utility_cart", True),
+        ("office_chair.001", True),
+        ("working_chair", False),
+        ("carton", False),
+        ("rolling_pin", False),
+    ],
 )
 def test_which_things_have_wheels(name: str, wheels: bool) -> None:
     assert has_wheels(name) is wheels
