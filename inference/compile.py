@@ -115,7 +115,7 @@ def _with_still_text(rotary: Rotary, text: int) -> Rotary:
 
 
 def _rotate(heads: torch.Tensor, rotary: Rotary) -> torch.Tensor:
-    """Rotary embedding of neighbouring pairs in float32, as diffusers' apply_rotary_emb; [batch, tokens, heads, head_dim]."""
+    """Rotary embedding of neighbouring pairs in float32, as diffusers does it; [batch, tokens, heads, head_dim]."""
     cos, sin = rotary
     even, odd = heads.unflatten(-1, (-1, 2)).unbind(-1)
     turned = torch.stack([-odd, even], dim=-1).flatten(-2)

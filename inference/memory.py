@@ -22,8 +22,9 @@ class MemoryMode(StrEnum):
     OFFLOAD_FP8 = "offload+fp8"  # the same, with the transformer's large matrices stored in eight bits
 
 
-# Peak of allocated memory over a whole video at 384x672 with guidance, measured by benchmarks/void_gpu.py.
-MEASURED_PEAK_GIB = {MemoryMode.FULL: 23.0, MemoryMode.OFFLOAD: 13.0, MemoryMode.OFFLOAD_FP8: 9.6}
+# The larger of the parts' measured peaks (docs/VOID_SPEED.md): a step 11.3 (fp8 weights: 6.8), decoding 11.6, T5 alone 9.
+# In full mode decoding runs beside the resident transformer. Decoding, not the transformer, bounds offload+fp8.
+PEAK_GIB = {MemoryMode.FULL: 22.0, MemoryMode.OFFLOAD: 11.7, MemoryMode.OFFLOAD_FP8: 11.7}
 
 
 class HasNetworks(Protocol):
@@ -37,13 +38,13 @@ class HasNetworks(Protocol):
 
 def need_gib(mode: MemoryMode) -> float:
     """GPU memory [GiB] that must be free for the full-size model at 384x672."""
-    return MEASURED_PEAK_GIB[mode] + MARGIN_GIB
+    return PEAK_GIB[mode] + MARGIN_GIB
 
 
 def check_memory(mode: MemoryMode, device: torch.device | str) -> None:
     """Raise ConfigError if the GPU has less free memory than the mode needs; to be called before loading.
 
-    Says nothing on a CPU: there the operating system can swap, and nobody runs the full-size model; nor is it meant for a tiny one.
+    Says nothing on a CPU, where the operating system can swap. Not meant for the tiny model.
     """
     device = torch.device(device)
     if device.type != "cuda":

@@ -1,0 +1,425 @@
+"""What VOID costs on a GPU, with the full-size networks and random weights made on the device; no checkpoint is needed.
+
+    python benchmarks/void_gpu.py [--out FILE.json] [--only card,step,vae,noise,video,memory] [--steps-197 5]
+
+The floor of a step is its floating-point operations (counted by torch) over the bf16 rate of one 8192^3 matrix product,
+measured on the card at rest and again right after each variant, when the card has slowed down under its power limit.
+Errors are relative L2 distances of the transformer's output from the same weights run in float32.
+A section that fails is reported as failed and the others go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import gc
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLCogVideoX, CogVideoXDDIMScheduler, CogVideoXTransformer3DModel, DDIMScheduler
+from diffusers.models.embeddings import get_3d_rotary_pos_embed
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import T5Config, T5EncoderModel
+
+from inference.attention import Attention
+from inference.checkpoints import BaseConfig
+from inference.compile import compile_blocks, join_blocks
+from inference.memory import MemoryMode, place
+from inference.noise import warped_noise
+from inference.pipeline import VoidPipeline
+from inference.quantise import Float8, quantise
+from inference.settings import Settings
+from inference.vae import correct_upsampling, decode_chunks, encode
+from inference.vae_speed import speed_up_vae
+
+PARAMETERS = 5_571_462_784
+TRANSFORMER: dict[str, Any] = {
+    "num_attention_heads": 48,
+    "num_layers": 42,
+    "in_channels": 48,
+    "patch_size_t": 2,
+    "patch_bias": False,
+    "sample_width": 300,
+    "sample_height": 300,
+    "sample_frames": 81,
+    "use_rotary_positional_embeddings": True,
+}
+VAE: dict[str, Any] = {
+    "down_block_types": ("CogVideoXDownBlock3D",) * 4,
+    "up_block_types": ("CogVideoXUpBlock3D",) * 4,
+    "block_out_channels": (128, 256, 256, 512),
+    "layers_per_block": 3,
+    "scaling_factor": 0.7,
+}
+T5_XXL = {"d_model": 4096, "d_kv": 64, "d_ff": 10240, "num_layers": 24, "num_heads": 64, "vocab_size": 32128}
+SCHEDULER = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "clip_sample": False,
+    "timestep_spacing": "trailing",
+}
+SIZE = (384, 672)
+STEPS = 50
+GIB = 2**30
+
+RESULTS: dict[str, Any] = {}
+
+
+def record(name: str, value: Any) -> None:
+    """Keep a figure and show it."""
+    RESULTS[name] = value
+    print(f"{name}: {json.dumps(value)}", flush=True)
+
+
+def attempt(name: str, run: Callable[[], Any]) -> None:
+    """Run a section; a failure is a result too, and device time is too dear to lose the rest to it."""
+    start = time.perf_counter()
+    try:
+        run()
+    except Exception as error:  # noqa: BLE001
+        record(f"FAILED {name}", f"{type(error).__name__}: {error}"[:600])
+    gc.collect()
+    torch.cuda.empty_cache()
+    record(f"seconds in {name}", round(time.perf_counter() - start, 1))
+
+
+def timed(run: Callable[[], Any], repeats: int) -> float:
+    """Median seconds of a call on the device, after one unmeasured call."""
+    run()
+    seconds = []
+    for _ in range(repeats):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        run()
+        end.record()
+        torch.cuda.synchronize()
+        seconds.append(start.elapsed_time(end) / 1e3)
+    return statistics.median(seconds)
+
+
+def matmul_tflops(repeats: int = 20) -> float:
+    """Rate of one 8192^3 product of random bf16 matrices."""
+    left, right = torch.randn(2, 8192, 8192, device="cuda", dtype=torch.bfloat16)
+    return 2 * 8192**3 / timed(lambda: left @ right, repeats) / 1e12
+
+
+def random_weights(network: nn.Module, seed: int) -> nn.Module:
+    """Weights of realistic spread, in place: 0.8 / sqrt(fan in), log-normal over rows and weights (heavy tails)."""
+    generator = torch.Generator("cuda").manual_seed(seed)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, device="cuda", generator=generator)
+
+    for name, parameter in network.named_parameters():
+        if parameter.dim() > 1:
+            rows = (0.4 * normal(len(parameter), *[1] * (parameter.dim() - 1))).exp()
+            tails = (0.35 * normal(*parameter.shape)).exp_()
+            values = tails.mul_(normal(*parameter.shape)).mul_(rows * 0.8 / parameter[0].numel() ** 0.5)
+        else:
+            values = 0.1 * normal(*parameter.shape) + ("norm" in name and name.endswith("weight"))
+        parameter.data.copy_(values)
+    return network.eval().requires_grad_(False)
+
+
+def on_device(make: Callable[[], nn.Module]) -> Any:
+    """A network built in bf16 on the GPU."""
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        with torch.device("cuda"):
+            return make()
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def transformer(seed: int = 0) -> CogVideoXTransformer3DModel:
+    model = random_weights(on_device(lambda: CogVideoXTransformer3DModel(**TRANSFORMER)), seed)
+    assert sum(parameter.numel() for parameter in model.parameters()) == PARAMETERS
+    return model
+
+
+def autoencoder() -> AutoencoderKLCogVideoX:
+    return correct_upsampling(random_weights(on_device(lambda: AutoencoderKLCogVideoX(**VAE)), 1))
+
+
+def step_inputs(num_latents: int) -> dict[str, Any]:
+    """Inputs of one step at 384x672."""
+    generator = torch.Generator("cuda").manual_seed(2)
+    height, width = SIZE[0] // 8, SIZE[1] // 8
+    rotary = get_3d_rotary_pos_embed(
+        64, None, (height // 2, width // 2), num_latents // 2, grid_type="slice", max_size=(150, 150), device="cuda"
+    )
+    shape = (1, num_latents, 48, height, width)
+    return {
+        "hidden_states": torch.randn(shape, device="cuda", generator=generator).bfloat16(),
+        "encoder_hidden_states": torch.randn(1, 226, 4096, device="cuda", generator=generator).bfloat16(),
+        "timestep": torch.tensor([500], device="cuda"),
+        "image_rotary_emb": rotary,
+        "return_dict": False,
+    }
+
+
+def error(found: Tensor, expected: Tensor) -> float:
+    return float((found.float() - expected.float()).norm() / expected.float().norm())
+
+
+@torch.inference_mode()
+def run_step(network: nn.Module, given: dict[str, Any]) -> Tensor:
+    return network(**given)[0]
+
+
+def card() -> None:
+    record("card", torch.cuda.get_device_name())
+    record("torch", torch.__version__)
+    record("matmul TFLOP/s, card at rest", round(matmul_tflops(), 1))
+
+
+def step() -> None:
+    """Seconds, warm-up, peak and error of one step, by variant."""
+    given = step_inputs(22)
+    network = transformer()
+    with FlopCounterMode(display=False) as counter:
+        run_step(network, given)
+    tflop = counter.get_total_flops() / 1e12
+    record("TFLOP a step", round(tflop, 2))
+    exact = transformer_in_float32(network, given)
+    half = run_step(network, given)
+
+    def measure(name: str, given: dict[str, Any] = given, exact: Tensor | None = exact) -> None:
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        found = run_step(network, given)
+        torch.cuda.synchronize()
+        warm = time.perf_counter() - start
+        torch.cuda.reset_peak_memory_stats()
+        seconds = timed(lambda: run_step(network, given), 12)
+        row: dict[str, Any] = {"seconds": round(seconds, 4), "first_call_s": round(warm, 1)}
+        row |= {"peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2)}
+        if exact is not None:
+            hot = matmul_tflops()
+            row |= {"tflops": round(tflop / seconds), "hot_matmul_tflops": round(hot)}
+            row |= {"share_of_rest": round(tflop / seconds / RESULTS["matmul TFLOP/s, card at rest"], 3)}
+            row |= {"share_of_hot": round(tflop / seconds / hot, 3)}
+            row |= {"error_to_float32": round(error(found, exact), 5), "distance_to_bf16": round(error(found, half), 5)}
+        record(f"step {name}", row)
+
+    def joint(name: str, kernel: Attention) -> None:
+        def run() -> None:
+            join_blocks(network, kernel)
+            compile_again(network)
+            measure(f"{name} joint compiled {kernel}")
+
+        attempt(f"{name} {kernel}", run)
+
+    measure("bf16 eager")
+    stock = copy.deepcopy(network.transformer_blocks)
+    joint("bf16", Attention.SDPA)
+    attempt("window of 14 latents", lambda: measure("bf16 joint compiled sdpa, 14 latents", step_inputs(14), None))
+    joint("bf16", Attention.FLASH4)
+    quantise(network, Float8.MATMULS)
+    joint("fp8 products", Attention.SDPA)
+    joint("fp8 products", Attention.FLASH4)
+    torch._dynamo.reset()
+    network.transformer_blocks = stock
+    quantise(network, Float8.WEIGHTS)
+    attempt("fp8 weights", lambda: measure("fp8 weights eager"))
+
+
+def compile_again(network: nn.Module) -> None:
+    """Compile afresh: nothing is reused of the variant before but the compiler's own cache of equal kernels."""
+    torch._dynamo.reset()
+    compile_blocks(network)
+
+
+def transformer_in_float32(network: nn.Module, given: dict[str, Any]) -> Tensor:
+    """The same weights and inputs in float32 (no TF32)."""
+    exact = copy.deepcopy(network).float()
+    wide = given | {name: given[name].float() for name in ("hidden_states", "encoder_hidden_states")}
+    return run_step(exact, wide)
+
+
+def vae() -> None:
+    """Encoding and decoding 85 frames: stock, then laid out for the GPU."""
+    network = autoencoder()
+    frames = torch.rand(1, 3, 85, *SIZE, device="cuda").bfloat16() * 2 - 1
+    latents = encode_all(network, frames)
+    pictures = decode_all(network, latents)
+    for name in ("stock", "fast"):
+        if name == "fast":
+            speed_up_vae(network)
+        torch.cuda.reset_peak_memory_stats()
+        start = time.perf_counter()
+        distances = [error(encode_all(network, frames), latents), error(decode_all(network, latents), pictures)]
+        torch.cuda.synchronize()
+        row: dict[str, Any] = {"first_call_s": round(time.perf_counter() - start, 1)}
+        row |= {"distance_to_stock": [round(value, 5) for value in distances]}
+        torch.cuda.reset_peak_memory_stats()
+        row |= {"encode_s": round(timed(lambda: encode_all(network, frames), 3), 3)}
+        row |= {"encode_peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2)}
+        torch.cuda.reset_peak_memory_stats()
+        row |= {"decode_s": round(timed(lambda: decode_all(network, latents), 3), 3)}
+        row |= {"decode_peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2)}
+        record(f"vae {name}", row)
+
+
+@torch.inference_mode()
+def encode_all(network: AutoencoderKLCogVideoX, frames: Tensor) -> Tensor:
+    return encode(network, frames)
+
+
+@torch.inference_mode()
+def decode_all(network: AutoencoderKLCogVideoX, latents: Tensor) -> Tensor:
+    return torch.cat(list(decode_chunks(network, latents)), dim=2)
+
+
+def noise() -> None:
+    """Warping the noise of 85 frames along a zoom with a jitter."""
+    y, x = torch.meshgrid(*(torch.arange(float(side)) - side / 2 for side in SIZE), indexing="ij")
+    flow = torch.stack([x, y]) * 0.01 + 0.3 * torch.randn(84, 2, *SIZE, generator=torch.Generator().manual_seed(3))
+    flow = flow.cuda()
+    for scale in (1, 2, 4):
+
+        def warp(scale: int = scale) -> Tensor:
+            return warped_noise(flow, 22, generator=torch.Generator().manual_seed(4), device="cuda", scale=scale)
+
+        torch.cuda.reset_peak_memory_stats()
+        values = warp()
+        row = {
+            "seconds": round(timed(warp, 3), 3),
+            "mean": round(float(values.mean()), 4),
+            "std": round(float(values.std()), 4),
+        }
+        row |= {
+            "peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2),
+            "repeatable": bool(torch.equal(values, warp())),
+        }
+        record(f"noise warp, scale {scale}", row)
+
+
+def pipeline(guidance: float = 1.0) -> VoidPipeline:
+    """The product's own pipeline over random networks; prompts are remembered, so no tokenizer is needed."""
+    scheduler = DDIMScheduler(**SCHEDULER) if guidance == 1 else CogVideoXDDIMScheduler(**SCHEDULER)
+    return VoidPipeline(
+        transformer=transformer(),
+        vae=autoencoder(),
+        text_encoder=None,
+        tokenizer=None,
+        scheduler=scheduler,
+        base=BaseConfig(transformer={}, add_noise_to_source=True, scheduler={}, untrained=True),
+        guidance=guidance,
+        untrained=True,
+        dtype=torch.bfloat16,
+        device=torch.device("cuda"),
+        texts={name: torch.randn(226, 4096).bfloat16() for name in ("", "a room")},
+    )
+
+
+def make_video(pipe: VoidPipeline, num_frames: int, steps: int) -> dict[str, Any]:
+    """Seconds of one video: all, and from the first step's end to the last one's a step."""
+    drawn = np.random.default_rng(5)
+    video = drawn.integers(0, 256, (num_frames, *SIZE, 3), np.uint8)
+    mask = np.full((num_frames, *SIZE), 255, np.uint8)
+    mask[:, 100:200, 200:400] = 0
+    marks = list[float]()
+
+    def mark(_done: int, _of: int) -> None:
+        torch.cuda.synchronize()
+        marks.append(time.perf_counter())
+
+    torch.cuda.reset_peak_memory_stats()
+    start = time.perf_counter()
+    pipe(
+        video, mask, "a room", settings=Settings(steps=steps), generator=torch.Generator().manual_seed(6), on_step=mark
+    )
+    total = time.perf_counter() - start
+    a_step = (marks[-1] - marks[0]) / (len(marks) - 1)
+    row = {
+        "steps": steps,
+        "total_s": round(total, 2),
+        "s_a_step": round(a_step, 4),
+        "other_s": round(total - steps * a_step, 2),
+    }
+    return row | {"peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2)}
+
+
+def video(steps_197: int, kernel: Attention) -> None:
+    """Whole videos through the product's pipeline: pass 1, compiled bf16, fast VAE."""
+    pipe = pipeline()
+    join_blocks(pipe.transformer, kernel)
+    compile_again(pipe.transformer)
+    speed_up_vae(pipe.vae)
+    make_video(pipe, 85, 2)  # compiles
+    record(f"video of 85 frames, pass 1, {kernel}", make_video(pipe, 85, STEPS))
+    make_video(pipe, 197, 2)
+    row = make_video(pipe, 197, steps_197)
+    row["50 steps, extrapolated as steps x measured step + the rest"] = round(
+        STEPS * row["s_a_step"] + row["other_s"], 1
+    )
+    record(f"video of 197 frames, pass 1, {kernel}", row)
+
+
+def memory() -> None:
+    """Peak of each memory mode over text, both passes' work with guidance, encoding and decoding; two steps each."""
+    for mode in MemoryMode:
+        for name in ("fast", "stock") if mode is MemoryMode.OFFLOAD_FP8 else ("fast",):
+            pipe = pipeline(guidance=6.0)
+            pipe.transformer.cpu()
+            if name == "fast":
+                speed_up_vae(pipe.vae)
+            text = random_weights(
+                on_device(lambda: T5EncoderModel(T5Config(**T5_XXL, feed_forward_proj="gated-gelu"))), 7
+            )
+            pipe.text_encoder = text.cpu()
+            gc.collect()
+            torch.cuda.empty_cache()
+            place(pipe, mode, "cuda")
+            torch.cuda.reset_peak_memory_stats()
+            with torch.inference_mode(), pipe._working(pipe.text_encoder):
+                pipe.text_encoder(torch.zeros(2, 226, dtype=torch.int64, device="cuda"))
+            row = {"text_peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2)}
+            pipe.text_encoder = text = None
+            gc.collect()
+            torch.cuda.empty_cache()
+            row |= {
+                "seconds of two steps": (made := make_video(pipe, 85, 2))["total_s"],
+                "video_peak_gib": made["peak_gib"],
+            }
+            record(f"memory {mode}, {name} VAE", row)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--only", default="card,step,vae,noise,video,memory")
+    parser.add_argument(
+        "--steps-197", type=int, default=5, help="steps of the 197-frame video; the rest is extrapolated"
+    )
+    parser.add_argument(
+        "--attention", type=Attention, default=Attention.SDPA, choices=list(Attention), help="of the videos"
+    )
+    options = parser.parse_args()
+    sections: dict[str, Callable[[], Any]] = {
+        "card": card,
+        "step": step,
+        "vae": vae,
+        "noise": noise,
+        "video": lambda: video(options.steps_197, options.attention),
+        "memory": memory,
+    }
+    for name in options.only.split(","):
+        attempt(name, sections[name])
+        if options.out:
+            options.out.write_text(json.dumps(RESULTS, indent=1))
+
+
+if __name__ == "__main__":
+    main()
