@@ -1,6 +1,6 @@
 """What VOID costs on a GPU, with the full-size networks and random weights made on the device; no checkpoint is needed.
 
-    python benchmarks/void_gpu.py [--out FILE.json] [--only card,step,vae,noise,video,memory] [--steps-197 5]
+    python benchmarks/void_gpu.py [--out FILE.json] [--only card,step,vae,noise,video,memory,vae_fast] [--steps-197 5]
 
 The floor of a step is its floating-point operations (counted by torch) over the bf16 rate of one 8192^3 matrix product,
 measured on the card at rest and again right after each variant, when the card has slowed down under its power limit.
@@ -247,13 +247,13 @@ def transformer_in_float32(network: nn.Module, given: dict[str, Any]) -> Tensor:
     return run_step(exact, wide)
 
 
-def vae() -> None:
-    """Encoding and decoding 85 frames: stock, then laid out for the GPU."""
+def vae(*, fast: bool = False) -> None:
+    """Encoding and decoding 85 frames: stock and, if asked for, laid out for the GPU."""
     network = autoencoder()
     frames = torch.rand(1, 3, 85, *SIZE, device="cuda").bfloat16() * 2 - 1
     latents = encode_all(network, frames)
     pictures = decode_all(network, latents)
-    for name in ("stock", "fast"):
+    for name in ("stock", "fast") if fast else ("stock",):
         if name == "fast":
             speed_up_vae(network)
         torch.cuda.reset_peak_memory_stats()
@@ -352,11 +352,10 @@ def make_video(pipe: VoidPipeline, num_frames: int, steps: int) -> dict[str, Any
 
 
 def video(steps_197: int, kernel: Attention) -> None:
-    """Whole videos through the product's pipeline: pass 1, compiled bf16, fast VAE."""
+    """Whole videos through the product's pipeline: pass 1, compiled bf16."""
     pipe = pipeline()
     join_blocks(pipe.transformer, kernel)
     compile_again(pipe.transformer)
-    speed_up_vae(pipe.vae)
     make_video(pipe, 85, 2)  # compiles
     record(f"video of 85 frames, pass 1, {kernel}", make_video(pipe, 85, STEPS))
     make_video(pipe, 197, 2)
@@ -370,30 +369,23 @@ def video(steps_197: int, kernel: Attention) -> None:
 def memory() -> None:
     """Peak of each memory mode over text, both passes' work with guidance, encoding and decoding; two steps each."""
     for mode in MemoryMode:
-        for name in ("fast", "stock") if mode is MemoryMode.OFFLOAD_FP8 else ("fast",):
-            pipe = pipeline(guidance=6.0)
-            pipe.transformer.cpu()
-            if name == "fast":
-                speed_up_vae(pipe.vae)
-            text = random_weights(
-                on_device(lambda: T5EncoderModel(T5Config(**T5_XXL, feed_forward_proj="gated-gelu"))), 7
-            )
-            pipe.text_encoder = text.cpu()
-            gc.collect()
-            torch.cuda.empty_cache()
-            place(pipe, mode, "cuda")
-            torch.cuda.reset_peak_memory_stats()
-            with torch.inference_mode(), pipe._working(pipe.text_encoder):
-                pipe.text_encoder(torch.zeros(2, 226, dtype=torch.int64, device="cuda"))
-            row = {"text_peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2)}
-            pipe.text_encoder = text = None
-            gc.collect()
-            torch.cuda.empty_cache()
-            row |= {
-                "seconds of two steps": (made := make_video(pipe, 85, 2))["total_s"],
-                "video_peak_gib": made["peak_gib"],
-            }
-            record(f"memory {mode}, {name} VAE", row)
+        pipe = pipeline(guidance=6.0)
+        pipe.transformer.cpu()
+        config = T5Config(**T5_XXL, feed_forward_proj="gated-gelu")
+        pipe.text_encoder = random_weights(on_device(lambda: T5EncoderModel(config)), 7).cpu()  # noqa: B023
+        gc.collect()
+        torch.cuda.empty_cache()
+        place(pipe, mode, "cuda")
+        torch.cuda.reset_peak_memory_stats()
+        with torch.inference_mode(), pipe._working(pipe.text_encoder):
+            pipe.text_encoder(torch.zeros(2, 226, dtype=torch.int64, device="cuda"))
+        row = {"text_peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2)}
+        pipe.text_encoder = None
+        gc.collect()
+        torch.cuda.empty_cache()
+        made = make_video(pipe, 85, 2)
+        row |= {"seconds of two steps": made["total_s"], "video_peak_gib": made["peak_gib"]}
+        record(f"memory {mode}", row)
 
 
 def main() -> None:
@@ -411,6 +403,7 @@ def main() -> None:
         "card": card,
         "step": step,
         "vae": vae,
+        "vae_fast": lambda: vae(fast=True),
         "noise": noise,
         "video": lambda: video(options.steps_197, options.attention),
         "memory": memory,

@@ -22,7 +22,7 @@ class MemoryMode(StrEnum):
     OFFLOAD_FP8 = "offload+fp8"  # the same, with the transformer's large matrices stored in eight bits
 
 
-# The larger of the parts' measured peaks (docs/VOID_SPEED.md): a step 11.3 (fp8 weights: 6.8), decoding 11.6, T5 alone 9.
+# The larger of the parts' measured peaks (docs/VOID_SPEED.md): a step 11.3, decoding 11.6, T5 alone 9.
 # In full mode decoding runs beside the resident transformer. Decoding, not the transformer, bounds offload+fp8.
 PEAK_GIB = {MemoryMode.FULL: 22.0, MemoryMode.OFFLOAD: 11.7, MemoryMode.OFFLOAD_FP8: 11.7}
 

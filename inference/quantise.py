@@ -74,7 +74,7 @@ class Float8Linear(nn.Module):
 
 
 def to_float8(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """(fp8 [n, k], float32 scale [n, 1]) of a matrix [n, k]: rows = fp8 * scale, a row's largest at the format's end."""
+    """(fp8 [n, k], float32 scale [n, 1]) of a matrix [n, k]: rows = fp8 * scale, a row's largest at the end."""
     wide = rows.float()
     scale = wide.abs().amax(dim=1, keepdim=True).clamp(min=SMALLEST_SCALE) / LARGEST
     return (wide / scale).clamp(-LARGEST, LARGEST).to(FP8), scale
