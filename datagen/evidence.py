@@ -30,7 +30,12 @@ LOCAL_PX = 3
 MIN_LOCAL_CHANGE = 0.035  # in the pixel's own neighbourhood: else a sharp shadow would grow by the blur
 SPECK_SHARE = 6e-5  # of the picture: smaller spots and holes of changed light are noise (15 px of 384x672)
 NEAREST_DEPTH_M = 0.1
-SPILLING = ("removed", "moved_after", "own_effects", "lit_by_moved")
+TRACES = {  # where a trace beside a layer belongs: silhouettes are told by coverage and ids, not by pixels
+    "removed": "own_effects",
+    "moved_after": "lit_by_moved",
+    "own_effects": "own_effects",
+    "lit_by_moved": "lit_by_moved",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,17 +199,17 @@ def _small_parts(mask: np.ndarray, least: int) -> np.ndarray:
 
 
 def with_spill(layers: MaskLayers, full: np.ndarray, removed: np.ndarray) -> MaskLayers:
-    """The layers with the traces that denoising left beside them; videos uint8 [num_frames, height, width, 3].
+    """The layers of light with the traces that a denoiser and narrow contact shadows left beside what differs.
 
-    A trace belongs to what left it: to the first of `SPILLING` that it lies beside.
+    full, removed: videos uint8 [num_frames, height, width, 3]. `removed` and `moved_*` stay what geometry says.
     """
-    grown = {name: getattr(layers, name).copy() for name in SPILLING}
+    grown = {name: getattr(layers, name).copy() for name in set(TRACES.values())}
     region = layers.removed | layers.affected(Policy.EFFECTS)
     for frame, (first, second) in enumerate(zip(full, removed, strict=True)):
         trace = spill(first, second, region[frame])
-        for name in SPILLING:
-            beside = trace & spill(first, second, getattr(layers, name)[frame])
-            grown[name][frame] |= beside
+        for source, target in TRACES.items():
+            beside = trace & spill(first, second, getattr(layers, source)[frame])
+            grown[target][frame] |= beside
             trace &= ~beside
     return replace(layers, **grown)
 

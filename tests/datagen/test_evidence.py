@@ -221,11 +221,12 @@ def test_few_samples_of_a_soft_shadow_make_one_area() -> None:
     assert not changed.any()
 
 
-def test_traces_belong_to_what_they_lie_beside() -> None:
+def test_traces_are_light_and_leave_silhouettes_alone() -> None:
     layers = derive_layers(rendered(removed_coverage=box(5, 5), ids_hidden=box(25, 40)), moved(1), edge_px=0)
     full = np.full((*SHAPE, 3), 100, dtype=np.uint8)
     other = full.copy()
     other[:, 10, 16], other[:, 30, 52], other[:, 20, 30] = 120, 120, 120
     grown = with_spill(layers, full, other)
-    assert grown.removed[:, 10, 16].all() and grown.removed.sum() == layers.removed.sum() + SHAPE[0]
-    assert grown.moved_after[:, 30, 52].all() and grown.moved_after.sum() == layers.moved_after.sum() + SHAPE[0]
+    assert grown.own_effects[:, 10, 16].all() and grown.own_effects.sum() == layers.own_effects.sum() + SHAPE[0]
+    assert grown.lit_by_moved[:, 30, 52].all() and grown.lit_by_moved.sum() == layers.lit_by_moved.sum() + SHAPE[0]
+    assert np.array_equal(grown.removed, layers.removed) and np.array_equal(grown.moved_after, layers.moved_after)
