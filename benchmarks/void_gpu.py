@@ -172,9 +172,9 @@ def error(found: Tensor, expected: Tensor) -> float:
     return float((found.float() - expected.float()).norm() / expected.float().norm())
 
 
-@torch.inference_mode()
 def run_step(network: nn.Module, given: dict[str, Any]) -> Tensor:
-    return network(**given)[0]
+    with torch.inference_mode():
+        return network(**given)[0]
 
 
 def card() -> None:
@@ -271,14 +271,14 @@ def vae(*, fast: bool = False) -> None:
         record(f"vae {name}", row)
 
 
-@torch.inference_mode()
 def encode_all(network: AutoencoderKLCogVideoX, frames: Tensor) -> Tensor:
-    return encode(network, frames)
+    with torch.inference_mode():
+        return encode(network, frames)
 
 
-@torch.inference_mode()
 def decode_all(network: AutoencoderKLCogVideoX, latents: Tensor) -> Tensor:
-    return torch.cat(list(decode_chunks(network, latents)), dim=2)
+    with torch.inference_mode():
+        return torch.cat(list(decode_chunks(network, latents)), dim=2)
 
 
 def noise() -> None:

@@ -44,7 +44,9 @@ def background_median(video: np.ndarray, quadmask: np.ndarray) -> np.ndarray:
     out = video.copy()
     for row in range(video.shape[1]):  # by rows, so that the masked copy stays small
         if hole[:, row].any():
-            known = np.ma.masked_array(video[:, row], np.broadcast_to(hole[:, row, :, None], video[:, row].shape))
+            known: np.ma.MaskedArray = np.ma.masked_array(
+                video[:, row], np.broadcast_to(hole[:, row, :, None], video[:, row].shape)
+            )
             median = np.ma.median(known, axis=0).filled(0).round().astype(np.uint8)
             out[:, row] = np.where(hole[:, row, :, None], median, video[:, row])
     return _fill_frames(out, hole & hole.all(axis=0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,8 +33,9 @@ def estimate_flow(video: np.ndarray, raft_weights: Path | None = None) -> np.nda
         )
     grey = [cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY) for frame in video]
     # One estimator a pair: it would start from the last pair's flow, and a cut would spoil what follows.
+    estimator: Any = cv2  # its stubs lack the factory
     fields = [
-        cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(now, then, None)
+        estimator.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(now, then, None)
         for now, then in pairwise(grey)
     ]
     empty = np.empty((0, *video.shape[1:3], 2), np.float32)

@@ -1,8 +1,8 @@
 """The stock VAE laid out for a GPU: the same sums in another order. An experiment; the pipeline does not use it.
 
-Equal to the stock one on a CPU. On a GPU the compiled form did not finish compiling within minutes (docs/VOID_SPEED.md).
+Equal to the stock one on a CPU. On a GPU the compiled form did not return within minutes (docs/VOID_SPEED.md).
 
-Three things cost most in the stock one: group norms that give each group to one block of threads, conversions
+Three things cost most in the stock VAE: group norms that give each group to one block of threads, conversions
 between memory layouts around every convolution, and modulations computed at full size although their input is a small
 latent. Here everything stays channels-last, modulations are computed at the latent's size (a 1x1x1 convolution commutes
 with nearest upsampling), and norm, modulation and SiLU are one compiled function.
