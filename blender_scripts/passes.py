@@ -28,6 +28,7 @@ RED, GREEN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 LIGHT_BOUNCES = 1
 COVERAGE_SAMPLES = 16
+COVERAGE_FILTER_PX = 2.0  # wider than the picture's: few of 16 samples fall on the skirts of its filter
 COVERAGE_BORDER_PX = 4
 ROUNDING_PX = 0.25
 FILTER_PX = 1.5  # Cycles' default Blackman-Harris width
@@ -96,9 +97,9 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
         kind=Kind.MARKS,
         width=render.width,
         height=render.height,
-        samples=max(COVERAGE_SAMPLES, render.samples),  # the first of them are those of the picture
+        samples=max(COVERAGE_SAMPLES, render.samples),
         bounces=0,
-        filter_px=FILTER_PX,
+        filter_px=COVERAGE_FILTER_PX,
         denoise=False,
     )
     centre = replace(coverage, samples=1, filter_px=CENTRE_PX)
