@@ -28,7 +28,16 @@ pytestmark = pytest.mark.blender
 SPACING_M = 0.6
 COLUMNS = 5
 SCALES = (1.0, 0.8, 1.2)
-RENDER = RenderSettings(width=960, height=960, samples=1, denoise=False, max_bounces=0, light_samples=1, light_scale=8)
+RENDER = RenderSettings(
+    width=960,
+    height=960,
+    samples=1,
+    denoise=False,
+    max_bounces=0,
+    light_samples=1,
+    light_scale=8,
+    reuse_unchanged=False,  # there is no certificate that would say what moves
+)
 REMOVED = "removed"
 THINNER_THAN_A_PIXEL = 0.002  # share of an object's pixels, where a ray may miss what a polygon covers
 FINER = 5  # odd: the middle one of finer pixels is the centre of a pixel
