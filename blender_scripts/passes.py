@@ -72,7 +72,8 @@ class Pass:
 def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
     """The passes that make `datagen.layers.standard_layers`, those of equal settings together.
 
-    The pictures come last: what the other layers say decides where the counterfactual one has to be rendered.
+    The pictures come last: what the other layers say decides where the counterfactual one has to be rendered. Likewise
+    H's light after that of F and C.
     """
     small = (-(-render.width // render.light_scale), -(-render.height // render.light_scale))
     look = Settings(
@@ -106,14 +107,14 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
     factual, counterfactual = World.FACTUAL, World.COUNTERFACTUAL
     return (
         Pass(layer="light_factual", world=factual, hide_removed=False, settings=light, weights=LUMINANCE),
-        Pass(layer="light_hidden", world=factual, hide_removed=True, settings=light, weights=LUMINANCE),
+        Pass(layer="light_counterfactual", world=counterfactual, hide_removed=True, settings=light, weights=LUMINANCE),
         Pass(
-            layer="light_counterfactual",
-            world=counterfactual,
+            layer="light_hidden",
+            world=factual,
             hide_removed=True,
             settings=light,
             weights=LUMINANCE,
-            twin="light_hidden",
+            twin="light_counterfactual",
         ),
         Pass(layer="ids_hidden", world=factual, hide_removed=True, settings=centre),
         Pass(layer="ids_counterfactual", world=counterfactual, hide_removed=True, settings=centre, twin="ids_hidden"),
@@ -277,8 +278,17 @@ def mark_material() -> bpy.types.Material:
 
 def keep_channel(source: Path, target: Path, weights: tuple[float, float, float]) -> None:
     """Turn an RGB EXR into one of a single float channel "V", the weighted sum of the three."""
+    write_channel(target, read_weighted(source, weights))
+
+
+def read_weighted(source: Path, weights: tuple[float, float, float]) -> np.ndarray:
+    """Weighted sum of an EXR's three channels, float32 [height, width]."""
     with OpenEXR.File(str(source)) as file:
-        values = np.ascontiguousarray(file.channels()["RGB"].pixels @ np.array(weights, dtype=np.float32))
+        return np.ascontiguousarray(file.channels()["RGB"].pixels @ np.array(weights, dtype=np.float32))
+
+
+def write_channel(target: Path, values: np.ndarray) -> None:
+    """Write float32 [height, width] as an EXR's channel "V"."""
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     with OpenEXR.File(header, {"V": values}) as file:
         file.write(str(target))

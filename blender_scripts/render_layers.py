@@ -16,7 +16,7 @@ import numpy as np
 from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
 from blender_scripts.extra_passes import render_geometry
 from blender_scripts.passes import Kind, Pass, Renderer, keep_channel, standard_passes
-from blender_scripts.reuse import Reuse, changed_pixels
+from blender_scripts.reuse import LightReuse, Reuse, changed_pixels
 from datagen.codec import read_record, write_json
 from datagen.errors import SceneFailed
 from datagen.jobs import RenderJob
@@ -25,7 +25,7 @@ from datagen.spec import SceneSpec, Staging
 from datagen.trajectory import read_trajectories
 
 SCRATCH = "scratch.exr"
-REUSING = "rgb_counterfactual"
+REUSING, REUSING_LIGHT = "rgb_counterfactual", "light_hidden"
 
 
 class Stopwatch:
@@ -64,6 +64,8 @@ def render_job(job: RenderJob, out: Path) -> None:
             if one.layer == REUSING and spec.render.reuse_unchanged:
                 region = changed_pixels(scene, by_name, Path(job.physics), out)
                 reuse = Reuse(renderer, one, by_name, region, out).render()
+            elif one.layer == REUSING_LIGHT and spec.render.reuse_unchanged:
+                LightReuse(renderer, one, by_name, states, out).render()
             else:
                 render_layer(renderer, one, states, by_name, out)
     if spec.layers.wanted:

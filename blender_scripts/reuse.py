@@ -1,15 +1,20 @@
-"""The counterfactual picture, rendered only where it can differ from the factual one.
+"""Pictures rendered only where they can differ from ones that are there.
 
-The layers of ids, coverage and light are there first; they say which pixels change. Those are rendered, in boxes, and
-laid over the factual picture. Frames in which the counterfactual world stands still are rendered once, in the boxes of
-all of them.
+The counterfactual picture: the layers of ids, coverage and light are there first; they say which pixels change. Those
+are rendered, in boxes, and laid over the factual picture. Frames in which the counterfactual world stands still are
+rendered once, in the boxes of all of them.
+
+The light of H (the factual motion, the removed objects hidden): where F and C are lit alike, H is too, for it lies
+between them: it lacks what F has more than C, and shows the rest where F does. It is rendered where they differ.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +22,19 @@ from PIL import Image
 from scipy import ndimage
 
 from blender_scripts.build_scene import BuiltScene, SceneState
-from blender_scripts.passes import Border, Pass, Renderer
+from blender_scripts.passes import Border, Pass, Renderer, read_weighted, write_channel
 from datagen.codec import read_record
-from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene
+from datagen.evidence import BLUR_PX, DARK_SHARE, MIN_LIGHT_CHANGE, RenderedLayers, derive_layers, moved_in_scene
 from datagen.frames import read_exr, read_png
 from datagen.layers import Layer, ReuseReport
 from datagen.physics.records import PhysicsCertificate
 from datagen.quadmask import MaskLayers, Policy
 from datagen.regions import RAMP_PX, Box, boxes_around, lay_over, spill
 
-SCRATCH = "scratch.png"
+SCRATCH, LIGHT_SCRATCH = "scratch.png", "scratch.exr"
 PNG_LEVEL = 1  # of zlib: fast
+LIGHT_MARGIN_PX = math.ceil(3 * BLUR_PX) + 1  # as far as evidence's blur reaches
+MIN_DIFFERENCE = MIN_LIGHT_CHANGE / 4  # well below what the mask calls changed
 NOISE_PX = 5  # light that the mask missed is told from noise by a mean over so many pixels
 
 
@@ -47,6 +54,78 @@ def region_of(layers: MaskLayers) -> np.ndarray:
     return np.asarray(layers.removed | layers.affected(Policy.EFFECTS))
 
 
+def stretches(states: Sequence[SceneState]) -> Iterator[tuple[SceneState, list[int]]]:
+    """Runs of frames that look the same, with the first one's state."""
+    first: SceneState | None = None
+    frames: list[int] = []
+    for frame, state in enumerate(states):
+        if first is not None and not state.looks_like(first):
+            yield first, frames
+            first, frames = None, []
+        first = first or state
+        frames.append(frame)
+    if first is not None:
+        yield first, frames
+
+
+class LightReuse:
+    """Renders the light of H for a clip, once that of F and C (the pass's twin) is there."""
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        one: Pass,
+        layers: Mapping[str, Layer],
+        states: Mapping[str, Sequence[SceneState]],
+        out: Path,
+    ) -> None:
+        self.renderer, self.one, self.out = renderer, one, out
+        self.states, self.others = states[one.layer], states[one.twin]
+        self.target, self.twin = layers[one.layer], layers[one.twin]
+        self.factual = self.pictures(layers["light_factual"])
+        self.dark = DARK_SHARE * float(np.percentile(self.factual, 99))
+
+    def pictures(self, layer: Layer) -> np.ndarray:
+        """All frames of a finished layer, float32 [num_frames, height, width]."""
+        return np.stack([read_exr(layer.path(self.out, frame)) for frame in range(len(self.states))])
+
+    def render(self) -> None:
+        """All frames."""
+        (self.out / self.target.name).mkdir(exist_ok=True)
+        self.renderer.prepare(self.one.settings)
+        differ = light_differs(self.factual, self.pictures(self.twin), self.dark)
+        for state, frames in stretches(self.states):
+            own = [frame for frame in frames if not state.looks_like(self.others[frame])]
+            for frame in set(frames) - set(own):
+                shutil.copyfile(self.twin.path(self.out, frame), self.target.path(self.out, frame))
+            boxes = boxes_around(differ[own].any(axis=0), LIGHT_MARGIN_PX)
+            box = functools.reduce(Box.joined, boxes) if boxes else None
+            drawn = self.draw(state, box) if box else None
+            for frame in own:
+                light = self.factual[frame]
+                if box:
+                    light[box.slices] = drawn
+                write_channel(self.target.path(self.out, frame), light)
+        (self.out / LIGHT_SCRATCH).unlink(missing_ok=True)
+
+    def draw(self, state: SceneState, box: Box) -> np.ndarray:
+        """Light in a box, float32 [rows, columns]."""
+        path = self.out / LIGHT_SCRATCH
+        self.renderer.picture(state, path, Border.of(box, self.target.width, self.target.height))
+        return np.asarray(read_weighted(path, self.one.weights)[box.slices])
+
+
+def light_differs(first: np.ndarray, second: np.ndarray, dark: float) -> np.ndarray:
+    """Where two layers of light [num_frames, height, width] of one seed differ by more than noise, bool.
+
+    Blurred as `datagen.evidence` does, but nothing is left out and far less counts. dark: luminance below which a
+    change is not seen.
+    """
+    blur = functools.partial(ndimage.gaussian_filter, sigma=(0, BLUR_PX, BLUR_PX), truncate=3.0)
+    change, light = np.abs(first - second), np.maximum(np.maximum(first, second), dark)
+    return np.asarray(blur(change) > MIN_DIFFERENCE * blur(light))
+
+
 class Reuse:
     """Renders the counterfactual pictures of a clip, and counts what that saves."""
 
@@ -61,28 +140,16 @@ class Reuse:
         """All frames."""
         (self.out / self.target.name).mkdir(exist_ok=True)
         self.renderer.prepare(self.one.settings)
-        for state, frames in self.stretches():
+        hidden = self.scene.spec.removed if self.one.hide_removed else ()
+        count = self.scene.spec.clip.num_frames
+        states = [self.scene.state(self.one.world, hidden, frame) for frame in range(count)]
+        for state, frames in stretches(states):
             boxes = boxes_around(self.region[frames].any(axis=0))
             drawn = [(box, self.draw(state, box)) for box in boxes]
             for frame in frames:
                 self.merge(frame, drawn)
         (self.out / SCRATCH).unlink(missing_ok=True)
         return self.report()
-
-    def stretches(self) -> Iterator[tuple[SceneState, list[int]]]:
-        """Runs of frames in which the counterfactual world looks the same."""
-        hidden = self.scene.spec.removed if self.one.hide_removed else ()
-        first: SceneState | None = None
-        frames: list[int] = []
-        for frame in range(self.scene.spec.clip.num_frames):
-            state = self.scene.state(self.one.world, hidden, frame)
-            if first is not None and not state.looks_like(first):
-                yield first, frames
-                first, frames = None, []
-            first = first or state
-            frames.append(frame)
-        if first is not None:
-            yield first, frames
 
     def draw(self, state: SceneState, box: Box) -> np.ndarray:
         """The pixels of a box, uint8 [rows, columns, 3]."""
