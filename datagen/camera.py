@@ -50,7 +50,11 @@ def project(points: np.ndarray, world_from_camera: np.ndarray, lens: Lens) -> tu
 
     Points behind the camera have a depth <= 0 and pixels that mean nothing.
     """
-    local = to_camera(points, world_from_camera)
+    return to_pixels(to_camera(points, world_from_camera), lens)
+
+
+def to_pixels(local: np.ndarray, lens: Lens) -> tuple[np.ndarray, np.ndarray]:
+    """What `project` returns, of points [..., 3] in the camera's own axes."""
     depth = -local[..., 2]
     away = np.where(np.abs(depth) < 1e-9, 1e-9, depth)
     centre = np.array([lens.width / 2, lens.height / 2])
@@ -60,10 +64,22 @@ def project(points: np.ndarray, world_from_camera: np.ndarray, lens: Lens) -> tu
 
 def look_at(position: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Pose float64 [7] of an upright camera at `position` [3] that looks at `target` [3]."""
-    backward = (position - target) / np.linalg.norm(position - target)
-    right = np.array([-backward[1], backward[0], 0.0]) / np.hypot(backward[0], backward[1])  # up x backward
-    matrix = np.stack([right, np.cross(backward, right), backward], axis=1)
-    return np.concatenate([position, Rotation.from_matrix(matrix).as_quat(scalar_first=True)])
+    return poses_of(position, upright_axes(position - target))
+
+
+def upright_axes(backward: np.ndarray) -> np.ndarray:
+    """World from camera, rotations float64 [..., 3, 3], of upright cameras that look against `backward` [..., 3]."""
+    back = backward / np.linalg.norm(backward, axis=-1, keepdims=True)
+    x, y, z = back[..., 0], back[..., 1], back[..., 2]
+    flat = np.hypot(x, y)
+    right = np.stack([-y, x, np.zeros_like(x)], axis=-1) / flat[..., None]  # up x backward
+    up = np.stack([-z * x / flat, -z * y / flat, flat], axis=-1)  # backward x right
+    return np.stack([right, up, back], axis=-1)
+
+
+def poses_of(positions: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Poses [..., 7] of cameras at `positions` [..., 3] with rotations [..., 3, 3]."""
+    return np.concatenate([positions, Rotation.from_matrix(axes).as_quat(scalar_first=True)], axis=-1)
 
 
 def ray_through(pixel: np.ndarray, world_from_camera: np.ndarray, lens: Lens) -> np.ndarray:

@@ -8,18 +8,18 @@ largest and least hidden wins.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from datagen.camera import Lens, look_at, project, ray_through
+from datagen.camera import Lens, poses_of, ray_through, to_camera, to_pixels, upright_axes
 from datagen.errors import SceneRejected, SpecError
 from datagen.seeding import generator_for
 from datagen.spec import LightWish, Pace, Room, SceneSpec, Staging, World
-from datagen.trajectory import Trajectory, apply_pose
-from datagen.visibility import visible_shares
+from datagen.trajectory import Trajectory
+from datagen.visibility import place, visible_shares
 
 NUM_AZIMUTHS = 18
 HEIGHT_STEPS_M = (0.0, 0.25, 0.5)
@@ -107,7 +107,7 @@ def gather_action(
 ) -> Action:
     """The points that matter, from trajectories and bodies."""
     boxes = {
-        (name, world): np.stack([apply_pose(pose, corners[name]) for pose in trajectory.of(name)])
+        (name, world): place(trajectory.of(name), corners[name])
         for world, trajectory in worlds.items()
         for name in trajectory.names
     }
@@ -140,7 +140,7 @@ def convex_corners(points: np.ndarray) -> np.ndarray:
 
 def best_view(spec: SceneSpec, action: Action) -> View:
     """The best of all cameras tried; raises `SceneRejected` when there is none."""
-    views = [view for view in candidate_views(spec, action) if view is not None]
+    views = candidate_views(spec, action)
     extent = [round(float(side), 2) for side in np.ptp(action.hull, axis=0)]
     if not views:
         raise SceneRejected(
@@ -159,76 +159,94 @@ def best_view(spec: SceneSpec, action: Action) -> View:
     return best
 
 
-def candidate_views(spec: SceneSpec, action: Action) -> Iterator[View | None]:
+def candidate_views(spec: SceneSpec, action: Action) -> list[View]:
     """A view for every direction and height; the wished lens first, a wider one where that stands too far away."""
-    wish, low, high = spec.camera, *FOCAL_LENGTHS_MM
-    focal_mm = float(np.clip(wish.focal_length_mm, low, high))
-    for step in range(NUM_AZIMUTHS):
-        azimuth = wish.azimuth_rad + step * 2 * math.pi / NUM_AZIMUTHS
-        turned = abs(math.remainder(azimuth - wish.azimuth_rad, 2 * math.pi)) / math.pi
-        for raised_m in HEIGHT_STEPS_M:
-            height_m = min(wish.height_m + raised_m, MAX_HEIGHT_M)
-            framed = None
-            for focal in dict.fromkeys((focal_mm, (focal_mm + low) / 2, low)):
-                lens = Lens(
-                    focal_length_mm=focal,
-                    sensor_width_mm=wish.sensor_width_mm,
-                    width=spec.render.width,
-                    height=spec.render.height,
-                )
-                framed = frame_action(action, lens, azimuth, height_m)
-                if framed is not None:
-                    yield rate_view(action, framed, lens, 0.1 * turned + 0.1 * raised_m)
-                    break
+    wish, low = spec.camera, FOCAL_LENGTHS_MM[0]
+    steps = np.repeat(np.arange(NUM_AZIMUTHS), len(HEIGHT_STEPS_M))
+    raised_m = np.tile(HEIGHT_STEPS_M, NUM_AZIMUTHS)
+    azimuths = wish.azimuth_rad + steps * 2 * math.pi / NUM_AZIMUTHS
+    heights_m = np.minimum(wish.height_m + raised_m, MAX_HEIGHT_M)
+    turned = np.minimum(steps, NUM_AZIMUTHS - steps) * 2 / NUM_AZIMUTHS  # 1 is the side opposite to the wished one
+    focal_mm = float(np.clip(wish.focal_length_mm, *FOCAL_LENGTHS_MM))
+    views: dict[int, View] = {}
+    for focal in dict.fromkeys((focal_mm, (focal_mm + low) / 2, low)):
+        lens = Lens(
+            focal_length_mm=focal,
+            sensor_width_mm=wish.sensor_width_mm,
+            width=spec.render.width,
+            height=spec.render.height,
+        )
+        unframed = np.array([index for index in range(len(steps)) if index not in views], dtype=int)
+        framed, poses = frame_action(action.hull, lens, azimuths[unframed], heights_m[unframed])
+        found = unframed[framed]
+        rated = rate_views(action, poses[framed], lens, 0.1 * turned[found] + 0.1 * raised_m[found])
+        views.update(zip(found.tolist(), rated, strict=True))
+    return [views[index] for index in sorted(views)]
 
 
-def frame_action(action: Action, lens: Lens, azimuth: float, height_m: float) -> np.ndarray | None:
-    """Pose of the nearest camera in a direction that has the whole action inside the margin, or None."""
-    near, far = DISTANCES_M
-    if aim(action.hull, lens, azimuth, height_m, far) is None:
-        return None
+def frame_action(
+    hull: np.ndarray, lens: Lens, azimuths: np.ndarray, heights_m: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest cameras in N directions that have the whole action inside the margin.
+
+    Returns bool [N], whether there is one, and poses [N, 7], which mean nothing where there is none.
+    """
+    near, far = (np.full(len(azimuths), distance_m) for distance_m in DISTANCES_M)
+    framed, positions, axes = aim(hull, lens, azimuths, heights_m, far)
     for _ in range(DISTANCE_STEPS):
         middle = 0.5 * (near + far)
-        near, far = (near, middle) if aim(action.hull, lens, azimuth, height_m, middle) is not None else (middle, far)
-    return aim(action.hull, lens, azimuth, height_m, far)
+        fits, nearer, turned = aim(hull, lens, azimuths, heights_m, middle)
+        near, far = np.where(fits, near, middle), np.where(fits, middle, far)
+        positions = np.where(fits[:, None], nearer, positions)
+        axes = np.where(fits[:, None, None], turned, axes)
+    return framed, poses_of(positions, axes) if len(positions) else np.zeros((0, 7))
 
 
-def aim(hull: np.ndarray, lens: Lens, azimuth: float, height_m: float, distance_m: float) -> np.ndarray | None:
-    """Pose at that distance that centres the action in the picture, or None if it does not fit inside the margin."""
+def aim(
+    hull: np.ndarray, lens: Lens, azimuths: np.ndarray, heights_m: np.ndarray, distances_m: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """N cameras at those distances that centre the action in the picture.
+
+    Returns bool [N], whether it fits inside the margin, positions [N, 3] and rotations [N, 3, 3].
+    """
     target = 0.5 * (hull.min(axis=0) + hull.max(axis=0))
-    position = np.array([*target[:2], 0.0])
-    position += [distance_m * math.cos(azimuth), distance_m * math.sin(azimuth), height_m]
-    pose = look_at(position, target)
+    flat = target[:2] + distances_m[:, None] * np.stack([np.cos(azimuths), np.sin(azimuths)], axis=-1)
+    positions = np.concatenate([flat, heights_m[:, None]], axis=-1)
+    axes = upright_axes(positions - target)
+    away = hull[None] - positions[:, None]
+    fits = np.ones(len(positions), dtype=bool)
     for _ in range(2):
-        pixels, depth = project(hull, pose, lens)
-        if depth.min() < NEAREST_M:
-            return None
-        pose = look_at(position, position + ray_through(0.5 * (pixels.min(axis=0) + pixels.max(axis=0)), pose, lens))
-    return pose if in_frame(hull, pose, lens, MARGIN) else None
-
-
-def in_frame(points: np.ndarray, pose: np.ndarray, lens: Lens, margin: float) -> bool:
-    """Whether all points [N, 3] are seen at least `margin` (share of the height) away from the picture's border."""
-    pixels, depth = project(points, pose, lens)
-    border = margin * lens.height
+        pixels, depth = to_pixels(away @ axes, lens)
+        fits &= depth.min(axis=1) >= NEAREST_M
+        middle = 0.5 * (pixels.min(axis=1) + pixels.max(axis=1)) - np.array([lens.width / 2, lens.height / 2])
+        ray = np.concatenate([middle / lens.focal_px * (1.0, -1.0), np.full((len(middle), 1), -1.0)], axis=-1)
+        axes = upright_axes(-(axes @ ray[..., None])[..., 0])
+    pixels, depth = to_pixels(away @ axes, lens)
+    border = MARGIN * lens.height
     inside = (pixels >= border) & (pixels <= np.array([lens.width, lens.height]) - border)
-    return bool(depth.min() > 0 and inside.all())
+    return fits & (depth.min(axis=1) > 0) & inside.all(axis=(1, 2)), positions, axes
 
 
-def rate_view(action: Action, pose: np.ndarray, lens: Lens, penalty: float) -> View:
-    """How well a camera shows what changes."""
-    if not action.affected:
-        return View(pose=pose, lens=lens, score=-penalty, visible_before=1.0, visible_after=1.0, size=1.0)
-    before, after = visible_shares(action.affected, action.people, action.furniture, pose, lens)
-    size = float(np.mean([projected_size(boxes, pose, lens) for boxes in action.affected.values()]))
-    score = 1.5 * after + before + min(1.0, size / CLEAR_SIZE) - penalty
-    return View(pose=pose, lens=lens, score=score, visible_before=before, visible_after=after, size=size)
+def rate_views(action: Action, poses: np.ndarray, lens: Lens, penalties: np.ndarray) -> list[View]:
+    """How well cameras [N, 7] show what changes."""
+    before, after, size = np.ones((3, len(poses)))
+    if action.affected and len(poses):
+        before, after = visible_shares(action.affected, action.people, action.furniture, poses, lens)
+        size = np.mean([projected_sizes(boxes, poses, lens) for boxes in action.affected.values()], axis=0)
+    scores = -penalties
+    if action.affected:
+        scores = 1.5 * after + before + np.minimum(1.0, size / CLEAR_SIZE) - penalties
+    return [
+        View(pose=pose, lens=lens, score=float(a), visible_before=float(b), visible_after=float(c), size=float(d))
+        for pose, a, b, c, d in zip(poses, scores, before, after, size, strict=True)
+    ]
 
 
-def projected_size(boxes: Mapping[World, np.ndarray], pose: np.ndarray, lens: Lens) -> float:
-    """Median diagonal over the clip of an object's box in the picture, in picture widths."""
-    pixels, _ = project(np.concatenate(list(boxes.values())), pose, lens)
-    return float(np.median(np.linalg.norm(np.ptp(pixels, axis=1), axis=-1)) / lens.width)
+def projected_sizes(boxes: Mapping[World, np.ndarray], poses: np.ndarray, lens: Lens) -> np.ndarray:
+    """Median diagonal over the clip of an object's box in the pictures of cameras [N, 7], in picture widths [N]."""
+    corners = np.concatenate(list(boxes.values()))
+    views = (to_pixels(to_camera(corners, pose), lens)[0] for pose in poses)
+    return np.array([np.median(np.linalg.norm(np.ptp(at, axis=1), axis=-1)) / lens.width for at in views])
 
 
 def key_position(wish: LightWish, target: np.ndarray, camera: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ REACH_M = 0.05  # body points farther away than this are not measured
 CLOSE_M = 0.006
 FLOOR_CONTACT_M = 0.012  # furniture hovers or sinks by up to 8 mm in motion capture
 MAX_WITHIN = 96  # body points asked whether they are within an object; evenly spread over those in its box
+BLOCK_HEIGHTS = 65_536  # numbers at a time
 STANDING_MARGIN_M = 0.01  # how far inside its feet the centre of a standing object lies
 
 
@@ -104,13 +105,21 @@ def upright_axis(poses: np.ndarray, vertices: np.ndarray) -> np.ndarray:
 
     It is the signed axis nearest to the vertical in the stillest of the frames in which the object is lowest.
     """
-    low = np.array([apply_pose(pose, vertices)[:, 2].min() for pose in poses])
+    low = _lowest(poses, vertices)
     step = np.abs(np.diff(poses, axis=0, append=poses[-1:])).max(axis=1)
     lowest = np.flatnonzero(low <= low.min() + FLOOR_CONTACT_M)
     frame = int(lowest[np.argmin(step[lowest])])
     up = Rotation.from_quat(poses[frame, 3:], scalar_first=True).inv().apply([0.0, 0.0, 1.0])
     axis = int(np.abs(up).argmax())
     return np.asarray(np.sign(up[axis]) * np.eye(3)[axis])
+
+
+def _lowest(poses: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    """Height [num_frames] of the lowest vertex, in blocks of frames so that a big mesh in a long clip fits in cache."""
+    rows = Rotation.from_quat(poses[:, 3:], scalar_first=True).as_matrix()[:, 2]
+    block = max(1, BLOCK_HEIGHTS // len(vertices))
+    parts = [(rows[start : start + block] @ vertices.T).min(axis=1) for start in range(0, len(poses), block)]
+    return np.concatenate(parts) + poses[:, 2]
 
 
 def tilt_deg(pose: np.ndarray, upright: np.ndarray) -> float:
