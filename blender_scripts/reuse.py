@@ -4,8 +4,8 @@ The counterfactual picture: the layers of ids, coverage and light are there firs
 are rendered, in boxes, and laid over the factual picture. Frames in which the counterfactual world stands still are
 rendered once, in the boxes of all of them.
 
-The light of H (the factual motion, the removed objects hidden): where F and C are lit alike, H is too, for it lies
-between them: it lacks what F has more than C, and shows the rest where F does. It is rendered where they differ.
+The light of H (the factual motion, the removed objects hidden) is rendered where that of F and C differs. H differs
+from F by the removed objects and from C by what moves; where F and C are alike, so is H, unless the two cancel out.
 """
 
 from __future__ import annotations
@@ -98,15 +98,20 @@ class LightReuse:
             own = [frame for frame in frames if not state.looks_like(self.others[frame])]
             for frame in set(frames) - set(own):
                 shutil.copyfile(self.twin.path(self.out, frame), self.target.path(self.out, frame))
-            boxes = boxes_around(differ[own].any(axis=0), LIGHT_MARGIN_PX)
-            box = functools.reduce(Box.joined, boxes) if boxes else None
-            drawn = self.draw(state, box) if box else None
-            for frame in own:
-                light = self.factual[frame]
-                if box:
-                    light[box.slices] = drawn
-                write_channel(self.target.path(self.out, frame), light)
+            self.render_frames(state, own, differ[own].any(axis=0))
         (self.out / LIGHT_SCRATCH).unlink(missing_ok=True)
+
+    def render_frames(self, state: SceneState, frames: list[int], differ: np.ndarray) -> None:
+        """Frames that look the same in H, by one render of the box around what differs."""
+        boxes = boxes_around(differ, LIGHT_MARGIN_PX)
+        lights = {frame: self.factual[frame].copy() for frame in frames}
+        if boxes:
+            box = functools.reduce(Box.joined, boxes)
+            drawn = self.draw(state, box)
+            for light in lights.values():
+                light[box.slices] = drawn
+        for frame, light in lights.items():
+            write_channel(self.target.path(self.out, frame), light)
 
     def draw(self, state: SceneState, box: Box) -> np.ndarray:
         """Light in a box, float32 [rows, columns]."""

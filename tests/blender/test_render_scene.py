@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +14,7 @@ import pytest
 
 from datagen.camera import lens_of, project
 from datagen.codec import sha256_file, write_json
+from datagen.evidence import RenderedLayers, derive_layers
 from datagen.jobs import ExtractJob, RenderJob
 from datagen.layers import read_manifest, standard_layers
 from datagen.looks import draw_camera, draw_light, draw_surface
@@ -251,6 +252,41 @@ def test_reuse_renders_what_the_full_render_shows_and_copies_the_rest(rendered: 
         copied = (part == factual).all(axis=-1)
         assert copied.mean() > 0.2 and not copied[moved].all()
         assert ((part == full).all(axis=-1) | copied | (np.abs(part.astype(int) - factual).max(axis=-1) <= 3)).all()
+    check_hidden_light(rendered, parts, whole)
+
+
+def check_hidden_light(rendered: Rendered, parts: Path, whole: Path) -> None:
+    """H's light is rendered where F and C differ and F's elsewhere; the masks do not tell."""
+    part, full = (rendered.layer("light_hidden", 1, out) for out in (parts, whole))
+    factual, counterfactual = (rendered.layer(f"light_{one}", 1, whole) for one in ("factual", "counterfactual"))
+    apart = np.abs(factual - counterfactual) > 0.2 * np.maximum(factual, counterfactual)
+    assert 0.02 < apart.mean() < 0.8
+    assert np.array_equal(part[apart], full[apart]) and not np.array_equal(part, factual)
+    assert ((part == full) | (part == factual)).all()
+    for mine, other in zip(mask_layers(rendered, parts), mask_layers(rendered, whole), strict=True):
+        assert mine.any() and np.mean(mine != other) < 0.002
+
+
+def mask_layers(rendered: Rendered, out: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Changes of light that a render leads to: by what moved, and by the person."""
+    names = [field.name for field in fields(RenderedLayers)]
+    pictures = {name: np.stack([rendered.layer(name, frame, out) for frame in range(FRAMES)]) for name in names}
+    moved = np.array([[False, False, False], [False, True, False]])
+    layers = derive_layers(RenderedLayers(**pictures), moved)
+    return layers.lit_by_moved, layers.own_effects
+
+
+def test_light_differs_by_more_than_noise() -> None:
+    from blender_scripts.reuse import light_differs  # Blender stays out of the collection of tests
+
+    first = np.full((2, 40, 60), 0.5, dtype=np.float32)
+    second = first.copy()
+    second[1, 10:20, 10:20] *= 0.9
+    second[1, 30, 50] *= 1.05  # one path
+    second[0] *= 1.01
+    differ = light_differs(first, second, dark=0.01)
+    assert differ[1, 10:20, 10:20].all() and not differ[1, 25:].any() and not differ[0].any()
+    assert not light_differs(first, second, dark=50.0).any()
 
 
 def test_videos_are_equal_on_keep(rendered: Rendered) -> None:
