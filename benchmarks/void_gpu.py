@@ -1,6 +1,6 @@
 """What VOID costs on a GPU, with the full-size networks and random weights made on the device; no checkpoint is needed.
 
-    python benchmarks/void_gpu.py [--out FILE.json] [--only card,step,vae,noise,video,memory,vae_fast] [--steps-197 5]
+    python benchmarks/void_gpu.py [--out FILE.json] [--only card,step,vae,noise,video,memory] [--steps-197 50]
 
 The floor of a step is its floating-point operations (counted by torch) over the bf16 rate of one 8192^3 matrix product,
 measured on the card at rest and again right after each variant, when the card has slowed down under its power limit.
@@ -36,8 +36,8 @@ from inference.noise import warped_noise
 from inference.pipeline import VoidPipeline
 from inference.quantise import Float8, quantise
 from inference.settings import Settings
-from inference.vae import correct_upsampling, decode_chunks, encode
-from inference.vae_speed import speed_up_vae
+from inference.speed import Speed, speed_up
+from inference.vae import correct_upsampling, decode_chunks, drop_idle_caches, encode
 
 PARAMETERS = 5_571_462_784
 TRANSFORMER: dict[str, Any] = {
@@ -148,7 +148,7 @@ def transformer(seed: int = 0) -> CogVideoXTransformer3DModel:
 
 
 def autoencoder() -> AutoencoderKLCogVideoX:
-    return correct_upsampling(random_weights(on_device(lambda: AutoencoderKLCogVideoX(**VAE)), 1))
+    return drop_idle_caches(correct_upsampling(random_weights(on_device(lambda: AutoencoderKLCogVideoX(**VAE)), 1)))
 
 
 def step_inputs(num_latents: int) -> dict[str, Any]:
@@ -247,28 +247,18 @@ def transformer_in_float32(network: nn.Module, given: dict[str, Any]) -> Tensor:
     return run_step(exact, wide)
 
 
-def vae(*, fast: bool = False) -> None:
-    """Encoding and decoding 85 frames: stock and, if asked for, laid out for the GPU."""
+def vae() -> None:
+    """Encoding and decoding 85 frames."""
     network = autoencoder()
     frames = torch.rand(1, 3, 85, *SIZE, device="cuda").bfloat16() * 2 - 1
     latents = encode_all(network, frames)
-    pictures = decode_all(network, latents)
-    for name in ("stock", "fast") if fast else ("stock",):
-        if name == "fast":
-            speed_up_vae(network)
-        torch.cuda.reset_peak_memory_stats()
-        start = time.perf_counter()
-        distances = [error(encode_all(network, frames), latents), error(decode_all(network, latents), pictures)]
-        torch.cuda.synchronize()
-        row: dict[str, Any] = {"first_call_s": round(time.perf_counter() - start, 1)}
-        row |= {"distance_to_stock": [round(value, 5) for value in distances]}
-        torch.cuda.reset_peak_memory_stats()
-        row |= {"encode_s": round(timed(lambda: encode_all(network, frames), 3), 3)}
-        row |= {"encode_peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2)}
-        torch.cuda.reset_peak_memory_stats()
-        row |= {"decode_s": round(timed(lambda: decode_all(network, latents), 3), 3)}
-        row |= {"decode_peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2)}
-        record(f"vae {name}", row)
+    torch.cuda.reset_peak_memory_stats()
+    row: dict[str, Any] = {"encode_s": round(timed(lambda: encode_all(network, frames), 3), 3)}
+    row |= {"encode_peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2)}
+    torch.cuda.reset_peak_memory_stats()
+    row |= {"decode_s": round(timed(lambda: decode_all(network, latents), 3), 3)}
+    row |= {"decode_peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2)}
+    record("vae", row)
 
 
 def encode_all(network: AutoencoderKLCogVideoX, frames: Tensor) -> Tensor:
@@ -277,8 +267,9 @@ def encode_all(network: AutoencoderKLCogVideoX, frames: Tensor) -> Tensor:
 
 
 def decode_all(network: AutoencoderKLCogVideoX, latents: Tensor) -> Tensor:
+    """Frames on the CPU, as the pipeline takes them."""
     with torch.inference_mode():
-        return torch.cat(list(decode_chunks(network, latents)), dim=2)
+        return torch.cat([chunk.cpu() for chunk in decode_chunks(network, latents)], dim=2)
 
 
 def noise() -> None:
@@ -331,9 +322,16 @@ def make_video(pipe: VoidPipeline, num_frames: int, steps: int) -> dict[str, Any
     mask[:, 100:200, 200:400] = 0
     marks = list[float]()
 
+    peaks = list[float]()  # of encoding and the first step, of each later step, of decoding
+
+    def peak() -> None:
+        peaks.append(round(torch.cuda.max_memory_allocated() / GIB, 2))
+        torch.cuda.reset_peak_memory_stats()
+
     def mark(_done: int, _of: int) -> None:
         torch.cuda.synchronize()
         marks.append(time.perf_counter())
+        peak()
 
     torch.cuda.reset_peak_memory_stats()
     start = time.perf_counter()
@@ -348,7 +346,8 @@ def make_video(pipe: VoidPipeline, num_frames: int, steps: int) -> dict[str, Any
         "s_a_step": round(a_step, 4),
         "other_s": round(total - steps * a_step, 2),
     }
-    return row | {"peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2)}
+    peak()
+    return row | {"peak_gib": max(peaks), "step_peak_gib": max(peaks[1:-1]), "decode_peak_gib": peaks[-1]}
 
 
 def video(steps_197: int, kernel: Attention) -> None:
@@ -360,32 +359,46 @@ def video(steps_197: int, kernel: Attention) -> None:
     record(f"video of 85 frames, pass 1, {kernel}", make_video(pipe, 85, STEPS))
     make_video(pipe, 197, 2)
     row = make_video(pipe, 197, steps_197)
-    row["50 steps, extrapolated as steps x measured step + the rest"] = round(
-        STEPS * row["s_a_step"] + row["other_s"], 1
-    )
+    if steps_197 != STEPS:
+        row["50 steps, extrapolated as steps x measured step + the rest"] = round(
+            STEPS * row["s_a_step"] + row["other_s"], 1
+        )
     record(f"video of 197 frames, pass 1, {kernel}", row)
 
 
+SPEEDS = {
+    MemoryMode.FULL: (Speed.EXACT, Speed.COMPILED),
+    MemoryMode.OFFLOAD: (Speed.EXACT, Speed.COMPILED, Speed.FP8),
+    MemoryMode.OFFLOAD_FP8: (Speed.EXACT,),
+}
+
+
 def memory() -> None:
-    """Peak of each memory mode over text, both passes' work with guidance, encoding and decoding; two steps each."""
-    for mode in MemoryMode:
-        pipe = pipeline(guidance=6.0)
-        pipe.transformer.cpu()
-        config = T5Config(**T5_XXL, feed_forward_proj="gated-gelu")
-        pipe.text_encoder = random_weights(on_device(lambda: T5EncoderModel(config)), 7).cpu()  # noqa: B023
+    """Peaks of each memory mode, by speed: text, then encoding, two steps with guidance and decoding of 85 frames."""
+    for mode in reversed(MemoryMode):
+        attempt(f"memory {mode}", lambda: memory_of(mode))  # noqa: B023
+
+
+def memory_of(mode: MemoryMode) -> None:
+    """One mode, from the most exact speed to the fastest; the same networks throughout."""
+    pipe = pipeline(guidance=6.0)
+    pipe.transformer.cpu()
+    config = T5Config(**T5_XXL, feed_forward_proj="gated-gelu")
+    pipe.text_encoder = random_weights(on_device(lambda: T5EncoderModel(config)), 7).cpu()
+    gc.collect()
+    torch.cuda.empty_cache()
+    place(pipe, mode, "cuda")
+    torch.cuda.reset_peak_memory_stats()
+    with torch.inference_mode(), pipe._working(pipe.text_encoder):
+        pipe.text_encoder(torch.zeros(2, 226, dtype=torch.int64, device="cuda"))
+    record(f"memory {mode}, text: peak_gib", round(torch.cuda.max_memory_allocated() / GIB, 2))
+    pipe.text_encoder = None
+    for speed in SPEEDS[mode]:
+        torch._dynamo.reset()
+        speed_up(pipe.transformer, speed, "cuda")
         gc.collect()
         torch.cuda.empty_cache()
-        place(pipe, mode, "cuda")
-        torch.cuda.reset_peak_memory_stats()
-        with torch.inference_mode(), pipe._working(pipe.text_encoder):
-            pipe.text_encoder(torch.zeros(2, 226, dtype=torch.int64, device="cuda"))
-        row = {"text_peak_gib": round(torch.cuda.max_memory_allocated() / GIB, 2)}
-        pipe.text_encoder = None
-        gc.collect()
-        torch.cuda.empty_cache()
-        made = make_video(pipe, 85, 2)
-        row |= {"seconds of two steps": made["total_s"], "video_peak_gib": made["peak_gib"]}
-        record(f"memory {mode}", row)
+        record(f"memory {mode}, speed {speed}", make_video(pipe, 85, 2))
 
 
 def main() -> None:
@@ -393,7 +406,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--only", default="card,step,vae,noise,video,memory")
     parser.add_argument(
-        "--steps-197", type=int, default=5, help="steps of the 197-frame video; the rest is extrapolated"
+        "--steps-197", type=int, default=STEPS, help="steps of the 197-frame video; the rest is extrapolated"
     )
     parser.add_argument(
         "--attention", type=Attention, default=Attention.SDPA, choices=list(Attention), help="of the videos"
@@ -403,7 +416,6 @@ def main() -> None:
         "card": card,
         "step": step,
         "vae": vae,
-        "vae_fast": lambda: vae(fast=True),
         "noise": noise,
         "video": lambda: video(options.steps_197, options.attention),
         "memory": memory,

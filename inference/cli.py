@@ -36,6 +36,13 @@ BaselineOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto (all GPUs, else the CPU), cpu, cuda:0,cuda:1 ...")]
 MemoryOption = Annotated[str, typer.Option("--memory", help="full, offload or offload+fp8; each says what it needs.")]
+SpeedOption = Annotated[
+    str,
+    typer.Option(
+        "--speed",
+        help="exact, compiled (auto's choice on a GPU, as accurate) or fp8 (fastest, less accurate).",
+    ),
+]
 RayOption = Annotated[str, typer.Option("--ray", help="off, local, auto or HOST:PORT: how several GPUs are shared.")]
 SetOption = Annotated[
     list[str],
@@ -72,6 +79,7 @@ def run(
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     memory: MemoryOption = "full",
+    speed: SpeedOption = "auto",
     ray: RayOption = "off",
 ) -> None:
     """Clean every video of DATA; run it again to go on where it stopped.
@@ -86,7 +94,7 @@ def run(
     devices = pick_devices(device)
     try:
         clips = find_clips(data, out / UNPACKED)
-        job = make_job(clips, out, base, pass1, pass2, baseline, overrides, seed, memory, devices[0])
+        job = make_job(clips, out, base, pass1, pass2, baseline, overrides, seed, memory, devices[0], speed)
         _go(job, devices, ray)
     finally:
         remove_tree(out / UNPACKED)
@@ -107,6 +115,7 @@ def remove(
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     memory: MemoryOption = "full",
+    speed: SpeedOption = "auto",
 ) -> None:
     """Clean one video.
 
@@ -119,7 +128,8 @@ def remove(
 
     devices = pick_devices(device)[:1]
     clip = one_clip(video, quadmask, prompt, out)
-    _go(make_job([clip], out.parent, base, pass1, pass2, baseline, overrides, seed, memory, devices[0]), devices, "off")
+    job = make_job([clip], out.parent, base, pass1, pass2, baseline, overrides, seed, memory, devices[0], speed)
+    _go(job, devices, "off")
     typer.echo(str(out))
 
 

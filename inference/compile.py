@@ -18,6 +18,8 @@ from inference.attention import Attention, attention, check_kernel
 
 Rotary = tuple[torch.Tensor, torch.Tensor]
 
+SHAPES = 64  # compiled lengths of a window that are kept at most
+
 
 class JointBlock(nn.Module):
     """One CogVideoXBlock over text and video in one sequence; takes over its weights and its call.
@@ -81,8 +83,11 @@ def join_blocks(transformer: nn.Module, kernel: Attention = Attention.SDPA) -> N
 def compile_blocks(transformer: nn.Module, mode: str | None = None) -> None:
     """Compile the repeated block, in place: the first call compiles, all blocks share the code.
 
-    Shapes are static: a last window of another length compiles once more.
+    Shapes are static: a last window of another length compiles once more. Videos of many lengths have more such
+    windows than the compiler expects of one function; past its limit it would raise.
     """
+    dynamo = torch._dynamo.config
+    dynamo.recompile_limit = max(dynamo.recompile_limit, SHAPES)
     for block in transformer.transformer_blocks:
         block.compile(fullgraph=True, dynamic=False, mode=mode)
 

@@ -14,6 +14,9 @@ from inference.memory import MemoryMode
 from inference.outputs import clean_partials, fingerprint
 from inference.run import PASS1_FOLDER, RunJob, Weights
 from inference.settings import Settings
+from inference.speed import Speed, check_speed, default_speed
+
+AUTO = "auto"
 
 
 def make_job(
@@ -27,8 +30,10 @@ def make_job(
     seed: int,
     memory: str,
     device: str,
+    speed: str = AUTO,
 ) -> RunJob:
     """The job of a command line; `UserError` with one line for whatever is wrong with it."""
+    mode = _memory(memory)
     weights = None if baseline else _weights(base, pass1, pass2)
     if baseline:
         _check_baseline(baseline)
@@ -40,7 +45,8 @@ def make_job(
         settings=parse_settings(overrides, seed),
         weights=weights,
         baseline=baseline,
-        memory=_memory(memory),
+        memory=mode,
+        speed=Speed.EXACT if baseline else _speed(speed, mode, device),
         device=device,
     )
     for folder in (job.out, job.out / PASS1_FOLDER):
@@ -99,3 +105,15 @@ def _memory(name: str) -> MemoryMode:
         return MemoryMode(name)
     except ValueError:
         raise ConfigError(f"--memory {name}{did_you_mean(name, [str(mode) for mode in MemoryMode])}") from None
+
+
+def _speed(name: str, memory: MemoryMode, device: str) -> Speed:
+    """The speed asked for, or what suits memory mode and device."""
+    if name == AUTO:
+        return default_speed(memory, device)
+    try:
+        speed = Speed(name)
+    except ValueError:
+        raise ConfigError(f"--speed {name}{did_you_mean(name, [AUTO, *map(str, Speed)])}") from None
+    check_speed(speed, memory, device)
+    return speed

@@ -29,6 +29,7 @@ class Method:
     settings: dict[str, Any]  # of inference.settings.Settings; {} for a baseline
     checkpoint: str  # `fingerprint` of the weights; "" for a baseline
     memory: str  # how the models were placed, which decides their precision
+    speed: str  # of inference.speed.Speed; "" for a baseline
     dtype: str
     untrained: bool
 
@@ -97,7 +98,9 @@ def fingerprint(path: Path) -> str:
 def _differences(found: Method, wanted: Method) -> list[str]:
     """Names of what differs, settings one by one."""
     names = [
-        name for name in ("name", "checkpoint", "memory", "dtype") if getattr(found, name) != getattr(wanted, name)
+        name
+        for name in ("name", "checkpoint", "memory", "speed", "dtype")
+        if getattr(found, name) != getattr(wanted, name)
     ]
     keys = sorted(found.settings.keys() | wanted.settings.keys())
     return names + [key for key in keys if dump_json(found.settings.get(key)) != dump_json(wanted.settings.get(key))]

@@ -29,13 +29,16 @@ class Float8(StrEnum):
     MATMULS = "matmuls"  # weights and activations: the product itself runs in fp8; saves time and memory
 
 
-def quantise(transformer: nn.Module, kind: Float8) -> None:
-    """Turn the large linear layers of `transformer.transformer_blocks` into fp8 (e4m3), in place."""
+def quantise(transformer: nn.Module, kind: Float8, device: torch.device | str | None = None) -> None:
+    """Turn the large linear layers of `transformer.transformer_blocks` into fp8 (e4m3), in place.
+
+    device  where the products will run; by default where the weights are
+    """
     blocks = transformer.transformer_blocks
     if kind is Float8.WEIGHTS:
         quantize_(blocks, Float8WeightOnlyConfig(), filter_fn=is_large_linear)
         return
-    _check_can_multiply(next(blocks.parameters()).device)
+    check_can_multiply(torch.device(device) if device else next(blocks.parameters()).device)
     for name, module in list(blocks.named_modules()):
         if is_large_linear(module, name):
             parent, _, child = name.rpartition(".")
@@ -87,10 +90,11 @@ def dequantised(linear: Float8Linear, values: Tensor) -> Tensor:
     return F.linear(rows.float() * scale, linear.weight.float() * linear.scale.T, bias).view(*values.shape[:-1], -1)
 
 
-def _check_can_multiply(device: torch.device) -> None:
+def check_can_multiply(device: torch.device) -> None:
+    """Raise ConfigError where the device has no fp8 matrix products."""
     if device.type != "cuda" or torch.cuda.get_device_capability(device) < FP8_CAPABILITY:
         needed = ".".join(map(str, FP8_CAPABILITY))
         raise ConfigError(
             f"fp8 matrix products need an NVIDIA GPU of compute capability {needed} or newer; the transformer is on "
-            f"{device}; use fp8 for the weights only"
+            f"{device}; use fp8 for the weights only (--memory offload+fp8)"
         )

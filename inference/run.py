@@ -26,6 +26,7 @@ from inference.memory import MemoryMode, check_memory, place
 from inference.outputs import FORMAT_VERSION, Method, OutputRecord, is_done, make_folder, write_output
 from inference.pipeline import NonFiniteError, OnStep, Pass, VoidPipeline
 from inference.settings import Settings
+from inference.speed import Speed, check_speed, speed_up
 from inference.windows import latents_of, padded_frames
 
 PASS1_FOLDER = "pass1"  # within --out, when there is a second pass
@@ -53,6 +54,7 @@ class RunJob:
     weights: Weights | None
     baseline: str
     memory: MemoryMode
+    speed: Speed
     device: str
 
     @property
@@ -90,7 +92,13 @@ def stages_of(job: RunJob) -> list[Stage]:
     """The stages of a job in order; the last one's folder is `out` itself."""
     if job.weights is None:
         method = Method(
-            name=f"baseline:{job.baseline}", settings={}, checkpoint="", memory="", dtype="uint8", untrained=False
+            name=f"baseline:{job.baseline}",
+            settings={},
+            checkpoint="",
+            memory="",
+            speed="",
+            dtype="uint8",
+            untrained=False,
         )
         return [Stage(method=method, folder=job.out, number=None)]
     passes = [Pass.ONE] if job.weights.pass2 is None else [Pass.ONE, Pass.TWO]
@@ -101,6 +109,7 @@ def stages_of(job: RunJob) -> list[Stage]:
                 settings=asdict(job.settings),
                 checkpoint="+".join(job.weights.fingerprints[: int(number)]),
                 memory=str(job.memory),
+                speed=str(job.speed),
                 dtype=str(job.dtype).removeprefix("torch."),
                 untrained=job.weights.untrained,
             ),
@@ -150,12 +159,14 @@ def _maker(job: RunJob, stage: Stage, todo: list[Clip], texts: dict[str, Tensor]
         return lambda clip, on_step: _baseline(job, clip)
     checkpoint = job.weights.pass1 if stage.number is Pass.ONE else job.weights.pass2
     assert checkpoint is not None
+    check_speed(job.speed, job.memory, job.device)
     if not job.weights.untrained:
         check_memory(job.memory, job.device)
     wanted = {"", *(clip.prompt for clip in todo)}
     known = texts if wanted <= texts.keys() else None
     pipeline = VoidPipeline.load(job.weights.base, checkpoint, job.dtype, job.device, stage.number, known)
     place(pipeline, job.memory, job.device)
+    speed_up(pipeline.transformer, job.speed, job.device)
     pipeline.encode_prompts(sorted(wanted))
     pipeline.text_encoder = None
     texts.update(pipeline.texts)

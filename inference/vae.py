@@ -8,11 +8,13 @@ as in the code that VOID was trained with.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKLCogVideoX
+from diffusers.models.autoencoders.autoencoder_kl_cogvideox import CogVideoXCausalConv3d
 from diffusers.models.upsampling import CogVideoXUpsample3D
 from torch import Tensor
 from torch.nn import functional
@@ -42,6 +44,7 @@ def decode_chunks(vae: AutoencoderKLCogVideoX, latents: Tensor) -> Iterator[Tens
     for number, chunk in enumerate(chunks):
         with _chunk_position(vae, first=number == 0):
             frames, cache = vae.decoder(chunk, conv_cache=cache)
+        cache = _once(cache)
         yield frames
 
 
@@ -55,6 +58,36 @@ def correct_upsampling(vae: AutoencoderKLCogVideoX) -> AutoencoderKLCogVideoX:
             if layer.compress_time and not isinstance(layer, ToldUpsample):
                 block.upsamplers[index] = ToldUpsample(layer)
     return vae
+
+
+def drop_idle_caches(vae: AutoencoderKLCogVideoX) -> AutoencoderKLCogVideoX:
+    """`vae` itself, no longer keeping the whole input of each 1x1x1 convolution for the next chunk.
+
+    diffusers takes the last 0 frames of it as a cache, by a slice that means all frames; nothing reads them.
+    """
+    for module in vae.decoder.modules():
+        if isinstance(module, CogVideoXCausalConv3d) and module.time_kernel_size == 1:
+            module.__class__ = PointwiseConv
+    return vae
+
+
+class PointwiseConv(CogVideoXCausalConv3d):
+    """A convolution that looks at one frame alone."""
+
+    def forward(self, inputs: Tensor, conv_cache: Tensor | None = None) -> tuple[Tensor, None]:
+        """[batch, channels, frames, height, width] -> the same with other channels, and no cache."""
+        return self.conv(inputs), None
+
+
+class Once(dict[str, Any]):
+    """A cache of the convolutions that lets go of each entry as it is read: old and new are not kept side by side."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.pop(key, default)
+
+
+def _once(cache: Mapping[str, Any]) -> Once:
+    return Once({key: _once(value) if isinstance(value, dict) else value for key, value in cache.items()})
 
 
 class ToldUpsample(CogVideoXUpsample3D):
