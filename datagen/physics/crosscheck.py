@@ -21,12 +21,14 @@ from datagen.physics.agreement import REACH_M, Course
 from datagen.physics.bodies import FLOOR, Body
 from datagen.physics.materials import Material
 from datagen.physics.orient import outward_faces
+from datagen.physics.wheels import MAX_TILT_DEG, rolling_floor
 from datagen.trajectory import apply_pose
 
 STEP_HZ = 2000.0  # the least rate
 PRISM_M = 0.001
 MIN_HEIGHT_M = 1e-5  # of a triangle; slimmer ones hold nothing up
 CONTACT_TIME_S = 0.002  # time constant of a soft contact
+MIN_FRICTION = 1e-5  # MuJoCo's own least
 EVERYTHING = (np.full(3, -np.inf), np.full(3, np.inf))
 
 Hulls = Sequence[np.ndarray]
@@ -83,6 +85,8 @@ class _World:
         self.dynamic = tuple(body for body in bodies if body.dynamic)
         self.order = (*(body.name for body in bodies), FLOOR)
         self.floor, self.step_s = floor, step_s
+        self.wheeled = {body.name: body for body in self.dynamic if body.wheels_up is not None}
+        self.pairs: list[str] = []  # bodies on castors, once for each of their geoms
         self.owners: list[str] = []  # of the geoms, in the order of the model
         self.spec = mujoco.MjSpec()
         option = self.spec.option
@@ -122,9 +126,31 @@ class _World:
         """
         share = 0.0 if owner == FLOOR else material.friction * self.floor.friction
         rolling = material.rolling_friction
-        geom = parent.add_geom(**shape, condim=6, margin=0.0, gap=REACH_M / 2, friction=[share, rolling, rolling])
+        name = f"geom {len(self.owners)}"
+        geom = parent.add_geom(
+            **shape, name=name, condim=6, margin=0.0, gap=REACH_M / 2, friction=[share, rolling, rolling]
+        )
         geom.solref = [max(CONTACT_TIME_S, 2 * self.step_s), 1.0]
         self.owners.append(owner)
+        if owner in self.wheeled:
+            self._pair_with_floor(name, owner, rolling)
+
+    def _pair_with_floor(self, geom: str, owner: str, rolling: float) -> None:
+        """A contact of its own with the floor, whose friction changes when the body tips over."""
+        pair = self.spec.add_pair(
+            name=f"pair {len(self.pairs)}", geomname1=geom, geomname2="geom 0", condim=6, margin=0.0, gap=REACH_M
+        )
+        pair.friction = [0.0, 0.0, rolling, rolling, rolling]
+        pair.solref = [max(CONTACT_TIME_S, 2 * self.step_s), 1.0]
+        self.pairs.append(owner)
+
+    def _follow_castors(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+        """While a body stands on its castors it meets the floor that they feel, as in `wheels.Castors`."""
+        for index, owner in enumerate(self.pairs):
+            body = self.wheeled[owner]
+            up = data.xmat[model.body(owner).id].reshape(3, 3)[2] @ body.wheels_up
+            floor = rolling_floor(self.floor) if up > np.cos(np.radians(MAX_TILT_DEG)) else self.floor
+            model.pair(f"pair {index}").friction[:2] = max(body.material.friction * floor.friction, MIN_FRICTION)
 
     def run(self, num_frames: int, steps: int) -> Course:
         """All steps; states are recorded after each, and poses at the frames."""
@@ -141,6 +167,7 @@ class _World:
             gaps.append(self._gaps(data, owners))
             if step % steps == 0:
                 poses.append(_poses(data, numbers))
+            self._follow_castors(model, data)
             mujoco.mj_step2(model, data)
         return Course.of(
             engine="mujoco",

@@ -21,7 +21,9 @@ from datagen.errors import SceneFailed
 from datagen.physics.orient import outward_faces
 
 MIN_PART_VOLUME_M3 = 1e-9
-CACHE_VERSION = 3
+CACHE_VERSION = 4
+CONVEX_SHARE = 0.95  # of its hull that a closed piece fills to be one part; a box with worn edges fills 0.99
+LEAST_HULLS = 4  # for a piece that is not convex, however many pieces there are
 MAX_FACES = 200_000  # 80 000 take 2 s; HUMOTO's largest mesh has 12 540
 MAX_PIECES = 100  # 60 take 4 s, 300 more than a minute; HUMOTO's carts have 19
 
@@ -126,13 +128,28 @@ def _check_mesh(name: str, vertices: np.ndarray, faces: np.ndarray) -> None:
         )
 
 
+def split_pieces(vertices: np.ndarray, faces: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Vertices and faces of each piece that shares no corner with another; corners at one place are one."""
+    places, corners, label = _labels(vertices, faces)
+    pieces = []
+    for number in np.unique(label):
+        used, renumbered = np.unique(corners[label == number], return_inverse=True)
+        pieces.append((places[used], renumbered.reshape(-1, 3).astype(np.int32)))
+    return pieces
+
+
 def count_pieces(vertices: np.ndarray, faces: np.ndarray) -> int:
-    """Pieces of a mesh that share no corner with each other; corners at one place are one."""
-    _, same = np.unique(vertices.round(6), axis=0, return_inverse=True)
+    """How many pieces `split_pieces` finds."""
+    return len(np.unique(_labels(vertices, faces)[2]))
+
+
+def _labels(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places [P, 3] of corners, each triangle's corners [F, 3] among them, and the piece of each triangle [F]."""
+    _, first, same = np.unique(vertices.round(6), axis=0, return_index=True, return_inverse=True)
     corners = same.reshape(-1)[faces]
     links = (np.ones(2 * len(faces)), (np.repeat(corners[:, 0], 2), corners[:, 1:].ravel()))
-    _, label = connected_components(coo_array(links, shape=(len(vertices), len(vertices))), directed=False)
-    return len(np.unique(label[corners[:, 0]]))
+    _, label = connected_components(coo_array(links, shape=(len(first), len(first))), directed=False)
+    return vertices[first].astype(np.float64), corners, label[corners[:, 0]]
 
 
 def _check_pieces(name: str, vertices: np.ndarray, faces: np.ndarray) -> None:
@@ -149,22 +166,29 @@ def _check_pieces(name: str, vertices: np.ndarray, faces: np.ndarray) -> None:
 def _decompose(
     name: str, vertices: np.ndarray, faces: np.ndarray, settings: DecomposeSettings
 ) -> tuple[np.ndarray, ...]:
-    """CoACD's parts as hulls; one hull of everything where CoACD finds none."""
-    import coacd
+    """Parts of each closed piece alone, and of all open ones together; one hull of everything where there are none.
 
+    A part that spans two pieces fills the gap between them: the space between a cart's trays, where its load stands.
+    Open pieces may enclose something only together (a shell's inside and outside), so they are not taken apart singly.
+    """
     _check_pieces(name, vertices, faces)
-    coacd.set_log_level("error")
-    try:
-        parts = coacd.run_coacd(
-            coacd.Mesh(vertices.astype(np.float64), outward_faces(vertices, faces)),
-            threshold=settings.threshold,
-            max_convex_hull=settings.max_hulls,
-            preprocess_mode="off",
-            seed=settings.seed,
-        )
-    except RuntimeError:
-        parts = []
-    hulls = [hull for points, _ in parts for hull in (hull_of(np.asarray(points)),) if hull is not None]
+    pieces = [(vertices, faces)] if _has_cavity(vertices, faces) else split_pieces(vertices, faces)
+    hulls, concave, loose = [], [], []
+    for piece in pieces:
+        hull = hull_of(piece[0])
+        if len(pieces) > 1 and not _is_closed(piece[1]):
+            loose.append(piece)
+        elif hull is not None and _is_closed(piece[1]) and _fills(piece, hull):
+            hulls.append(hull)
+        else:
+            concave.append(piece)
+    if loose:
+        concave.append(_joined(loose))
+    if len(concave) == 1 and not hulls:
+        concave = [(vertices, faces)]
+    budget = max(LEAST_HULLS, (settings.max_hulls - len(hulls)) // max(len(concave), 1))
+    for piece in concave:
+        hulls += _coacd(*piece, settings, budget)
     whole = hull_of(vertices)
     if not hulls and whole is None:
         raise SceneFailed(
@@ -173,6 +197,54 @@ def _decompose(
             object=name,
         )
     return tuple(hulls) if hulls or whole is None else (whole,)
+
+
+def _is_closed(faces: np.ndarray) -> bool:
+    """Whether every edge belongs to two triangles."""
+    edges = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    return bool((np.unique(edges, axis=0, return_counts=True)[1] == 2).all())
+
+
+def _has_cavity(vertices: np.ndarray, faces: np.ndarray) -> bool:
+    """Whether one piece is the void inside another, which only makes sense together with it."""
+    places, corners, label = _labels(vertices, faces)
+    wound = (places - places.mean(axis=0))[outward_faces(places, corners)]
+    volume = np.bincount(np.unique(label, return_inverse=True)[1], np.linalg.det(wound) / 6)
+    return bool((volume < -MIN_PART_VOLUME_M3).any())
+
+
+def _fills(piece: tuple[np.ndarray, np.ndarray], hull: np.ndarray) -> bool:
+    """Whether a closed piece is nearly its own hull."""
+    vertices, faces = piece
+    corners = (vertices - vertices.mean(axis=0))[outward_faces(vertices, faces)]
+    return bool(abs(np.linalg.det(corners).sum()) / 6 > CONVEX_SHARE * ConvexHull(hull).volume)
+
+
+def _joined(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """One mesh of several."""
+    starts = np.cumsum([0, *(len(vertices) for vertices, _ in pieces[:-1])])
+    faces = [faces + start for (_, faces), start in zip(pieces, starts, strict=True)]
+    return np.concatenate([vertices for vertices, _ in pieces]), np.concatenate(faces).astype(np.int32)
+
+
+def _coacd(vertices: np.ndarray, faces: np.ndarray, settings: DecomposeSettings, budget: int) -> list[np.ndarray]:
+    """CoACD's parts of a mesh; one hull where it finds none, and nothing for what is flat."""
+    import coacd
+
+    coacd.set_log_level("error")
+    try:
+        parts = coacd.run_coacd(
+            coacd.Mesh(vertices.astype(np.float64), outward_faces(vertices, faces)),
+            threshold=settings.threshold,
+            max_convex_hull=budget,
+            preprocess_mode="off",
+            seed=settings.seed,
+        )
+    except RuntimeError:
+        parts = []
+    hulls = [hull for points, _ in parts for hull in (hull_of(np.asarray(points)),) if hull is not None]
+    whole = hull_of(vertices)
+    return hulls if hulls or whole is None else [whole]
 
 
 def hull_of(points: np.ndarray) -> np.ndarray | None:

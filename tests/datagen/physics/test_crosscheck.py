@@ -140,3 +140,15 @@ def test_prisms_lie_under_their_faces() -> None:
 def _run_alone(body: Body) -> tuple[Course, Course]:
     bullet = run_world((body,), WOOD, num_frames=FRAMES, fps=FPS, substep_hz=480, gravity_m_s2=GRAVITY)
     return course_of(bullet), run_mujoco((body,), WOOD, num_frames=FRAMES, fps=FPS, gravity_m_s2=GRAVITY)
+
+
+def test_castors_roll_in_both_engines() -> None:
+    """A body on castors goes as far in MuJoCo as in Bullet, and farther than one that slides."""
+    box = box_body("cart", (0.4, 0.6, 0.2), pose(0, 0, 0.1))
+    sliding = replace(box, linear=np.array([0.8, 0.0, 0.0]))
+    rolling = replace(sliding, wheels_up=np.array([0.0, 0.0, 1.0]))
+    runs = [run_mujoco((one,), WOOD, num_frames=FRAMES, fps=FPS, gravity_m_s2=GRAVITY) for one in (sliding, rolling)]
+    bullet = run_world((rolling,), WOOD, num_frames=FRAMES, fps=FPS, substep_hz=480, gravity_m_s2=GRAVITY)
+    slid, rolled = (float(np.ptp(run.centre[:, 0, 0])) for run in runs)
+    assert slid < 0.3 * rolled
+    assert rolled == pytest.approx(float(np.ptp(course_of(bullet).centre[:, 0, 0])), rel=0.15)

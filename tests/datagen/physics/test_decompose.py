@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from scipy.spatial import ConvexHull
 
 from datagen.errors import SceneFailed
 from datagen.physics import decompose
@@ -65,3 +66,38 @@ def test_flat_mesh_is_a_failed_scene(tmp_path: Path) -> None:
     with pytest.raises(SceneFailed, match="'sheet' is flat"):
         convex_parts("sheet", vertices, faces, tmp_path)
     assert not list(tmp_path.glob("*.npz"))
+
+
+def _boards() -> tuple[np.ndarray, np.ndarray]:
+    """A rack of two shelves, 0.45 m apart, on four posts; its pieces touch and do not share corners."""
+    boxes = [trimesh.creation.box((0.4, 0.6, 0.02)) for _ in range(2)]
+    boxes[0].apply_translation((0, 0, 0.15))
+    boxes[1].apply_translation((0, 0, 0.6))
+    for x in (-0.19, 0.19):
+        for y in (-0.29, 0.29):
+            post = trimesh.creation.box((0.02, 0.02, 0.7))
+            boxes.append(post.apply_translation((x, y, 0.35)))
+    mesh = trimesh.util.concatenate(boxes)
+    return np.array(mesh.vertices), np.array(mesh.faces, dtype=np.int32)
+
+
+def test_space_between_shelves_stays_free(tmp_path: Path) -> None:
+    parts = convex_parts("cart", *_boards(), tmp_path)
+    load = np.stack(np.meshgrid([-0.15, 0.15], [-0.2, 0.2], np.linspace(0.162, 0.588, 8)), -1).reshape(-1, 3)
+    for hull in parts.hulls:
+        equations = ConvexHull(hull).equations
+        depth = -(load @ equations[:, :3].T + equations[:, 3]).max(axis=1)
+        assert depth.max() < 0.002
+
+
+def test_boards_take_one_part_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decompose, "_coacd", lambda *_: pytest.fail("took a box apart"))
+    assert len(convex_parts("cart", *_boards(), tmp_path).hulls) == 6
+
+
+def test_cavity_keeps_its_void(tmp_path: Path) -> None:
+    outer, inner = trimesh.creation.box((0.2, 0.2, 0.2)), trimesh.creation.box((0.16, 0.16, 0.16))
+    inner.invert()
+    mesh = trimesh.util.concatenate([outer, inner])
+    parts = convex_parts("hollow", np.array(mesh.vertices), np.array(mesh.faces, dtype=np.int32), tmp_path)
+    assert parts.volume == pytest.approx(0.2**3 - 0.16**3, rel=0.1)
