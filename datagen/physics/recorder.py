@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 from pybullet_utils.bullet_client import BulletClient
@@ -44,9 +45,9 @@ class Sampler:
     def substep(self) -> None:
         """After a substep."""
         self.castors.follow()
-        self._watch_rest([self.velocity_of(number) for number in self.numbers])
+        self._watch_rest(map(self.velocity_of, self.numbers))
 
-    def _watch_rest(self, speeds: list[tuple[tuple[float, ...], tuple[float, ...]]]) -> None:
+    def _watch_rest(self, speeds: Iterable[tuple[tuple[float, ...], tuple[float, ...]]]) -> None:
         """Count how long every body has been slow."""
         for (vx, vy, vz), (wx, wy, wz) in speeds:
             if vx * vx + vy * vy + vz * vz >= REST_M_S**2 or wx * wx + wy * wy + wz * wz >= REST_RAD_S**2:

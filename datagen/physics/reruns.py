@@ -31,7 +31,15 @@ def run_again(spec: SceneSpec, outcome: Outcome) -> Reruns:
     rate_hz = _rate_hz(outcome)
     return Reruns(
         finer=_poses(spec, outcome.bodies, outcome.floor, 2 * rate_hz),
-        again=call_elsewhere(_poses, spec, outcome.bodies, outcome.floor, rate_hz),
+        again=call_elsewhere(  # what is called there decides what that process has to import
+            run_poses,
+            outcome.bodies,
+            outcome.floor,
+            num_frames=spec.clip.num_frames,
+            fps=spec.clip.fps,
+            substep_hz=rate_hz,
+            gravity_m_s2=spec.physics.gravity_m_s2,
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -95,13 +96,14 @@ def overlap_probe(bodies: tuple[Body, ...], floor: Material) -> Iterator[Callabl
 
 def _advance(client: BulletClient, watcher: Sampler, num_frames: int, steps: int) -> Iterator[int]:
     """Run a world and have it watched; yields the number of each frame that is done."""
+    step = client.stepSimulation  # BulletClient looks its functions up at every call: slow
     watcher.begin()
     watcher.frame()
     yield 0
     for frame in range(1, num_frames):
         if not watcher.resting():
             for _ in range(steps):
-                client.stepSimulation()
+                step()
                 watcher.substep()
         watcher.frame()
         yield frame
@@ -206,13 +208,19 @@ def _set_contact(client: BulletClient, number: int, material: Material) -> None:
 
 def write_obj(file: Path, groups: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
     """Write meshes as groups of one OBJ file; Bullet makes a convex hull of each group."""
-    lines, offset = [], 1
-    for number, (vertices, faces) in enumerate(groups):
-        lines.append(f"o part{number}")
-        lines += [f"v {x:.9g} {y:.9g} {z:.9g}" for x, y, z in vertices.tolist()]
-        lines += [f"f {a} {b} {c}" for a, b, c in (faces + offset).tolist()]
-        offset += len(vertices)
-    file.write_text("\n".join(lines) + "\n")
+    offset = 1
+    with file.open("w") as stream:
+        for number, (vertices, faces) in enumerate(groups):
+            stream.write(f"o part{number}\n")
+            stream.write(_lines("v %.9g %.9g %.9g\n", vertices.shape, vertices.astype(np.float64).tobytes()))
+            stream.write(_lines("f %d %d %d\n", faces.shape, (faces + offset).astype(np.float64).tobytes()))
+            offset += len(vertices)
+
+
+@lru_cache(maxsize=512)  # a scene's worlds are made of the same meshes again and again
+def _lines(line: str, shape: tuple[int, int], values: bytes) -> str:
+    """One line of text for each row of a float64 array."""
+    return line * shape[0] % tuple(np.frombuffer(values).tolist())
 
 
 def _fan(count: int) -> np.ndarray:
