@@ -22,9 +22,9 @@ class MemoryMode(StrEnum):
     OFFLOAD_FP8 = "offload+fp8"  # the same, with the transformer's large matrices stored in eight bits
 
 
-# The larger of the parts' measured peaks (docs/VOID_SPEED.md): a step 11.3, decoding 11.6, T5 alone 9.
-# In full mode decoding runs beside the resident transformer. Decoding, not the transformer, bounds offload+fp8.
-PEAK_GIB = {MemoryMode.FULL: 22.0, MemoryMode.OFFLOAD: 11.7, MemoryMode.OFFLOAD_FP8: 11.7}
+# Measured over whole videos (docs/VOID_SPEED.md). Full: both networks and T5 (9.0) while prompts are encoded. Offload: an exact step.
+# offload+fp8 has not run through on a GPU; its bound is that of offload.
+PEAK_GIB = {MemoryMode.FULL: 22.0, MemoryMode.OFFLOAD: 11.3, MemoryMode.OFFLOAD_FP8: 11.3}
 
 
 class HasNetworks(Protocol):
