@@ -22,8 +22,8 @@ class MemoryMode(StrEnum):
     OFFLOAD_FP8 = "offload+fp8"  # the same, with the transformer's large matrices stored in eight bits
 
 
-# Measured over whole videos (docs/VOID_SPEED.md). Full: both networks and T5 (9.0) while prompts are encoded. Offload: an exact step.
-# offload+fp8 has not run through on a GPU; its bound is that of offload.
+# docs/VOID_SPEED.md. Offload: measured, an exact step. Full: measured 18.8 without T5; 22.0 leaves room for T5 and was not
+# measured. offload+fp8 does not run on a GPU yet; its bound is that of offload.
 PEAK_GIB = {MemoryMode.FULL: 22.0, MemoryMode.OFFLOAD: 11.3, MemoryMode.OFFLOAD_FP8: 11.3}
 
 
