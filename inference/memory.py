@@ -22,7 +22,7 @@ class MemoryMode(StrEnum):
     OFFLOAD_FP8 = "offload+fp8"  # the same, with the transformer's large matrices stored in eight bits
 
 
-# docs/VOID_SPEED.md. Offload: measured, an exact step. Full: measured 18.8 without T5; 22.0 leaves room for T5 and was not
+# docs/VOID_SPEED.md. Offload: measured, an exact step. Full: 18.8 measured without T5; 22.0 is a guess with T5, not
 # measured. offload+fp8 does not run on a GPU yet; its bound is that of offload.
 PEAK_GIB = {MemoryMode.FULL: 22.0, MemoryMode.OFFLOAD: 11.3, MemoryMode.OFFLOAD_FP8: 11.3}
 
