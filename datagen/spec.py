@@ -47,8 +47,8 @@ class Clip:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.start_s) and 0 < self.fps < math.inf and self.num_frames >= 1):
             raise SpecError(
-                f"a clip of {self.num_frames} frames at {self.fps:g} per second from {self.start_s:g} s cannot be made; "
-                "expected at least one frame and a rate above 0 (a fraction will do)"
+                f"a clip of {self.num_frames} frames at {self.fps:g} per second from {self.start_s:g} s cannot be "
+                "made; expected at least one frame and a rate above 0 (a fraction will do)"
             )
 
     def times_s(self) -> list[float]:
