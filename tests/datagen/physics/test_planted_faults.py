@@ -170,8 +170,8 @@ def test_a_world_that_depends_on_its_process_fails_repeat(tmp_path: Path, monkey
     spec, handover, outcome = simulated(holding(), tmp_path)
     call: Callable[..., Any] = call_elsewhere
 
-    def other_floor(function: Callable[..., Any], spec: SceneSpec, bodies: Any, floor: Material, rate: int) -> Any:
-        return call(function, spec, bodies, replace(floor, restitution=floor.restitution + 1e-6), rate)
+    def other_floor(function: Callable[..., Any], bodies: Any, floor: Material, **settings: Any) -> Any:
+        return call(function, bodies, replace(floor, restitution=floor.restitution + 1e-6), **settings)
 
     monkeypatch.setattr(reruns, "call_elsewhere", other_floor)
     assert gates(spec, handover, outcome, run_again(spec, outcome)) == {"repeat"}
