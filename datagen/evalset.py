@@ -28,6 +28,7 @@ QUADMASK = "quadmask_0.mp4"
 PROMPT = "prompt.json"
 TRUTH = "rgb_removed.mp4"
 HIDDEN = "hidden.mp4"
+INPUTS = (INPUT_VIDEO, QUADMASK, PROMPT)
 
 
 def perturbed_name(index: int) -> str:
@@ -49,6 +50,9 @@ class EvalEntry:
     width: int
     height: int
     num_perturbed: int  # perturbed counterfactuals that were rendered
+    hidden: bool = False  # whether there is a hidden.mp4
+    segmentation: bool = False  # whether there is a segmentation.npz
+    licence: str = ""  # its name; the manifest's licences tell more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,11 @@ class EvalItem:
     def truth(self) -> Path:
         """Folder of what it is judged by."""
         return self.root / GROUND_TRUTH / self.entry.key
+
+    @property
+    def hidden(self) -> Path | None:
+        """Video of inpainting without physics, where it was rendered."""
+        return self.truth / HIDDEN if self.entry.hidden else None
 
     def perturbed(self) -> Iterator[Path]:
         """Rendered perturbed counterfactuals, in order."""
