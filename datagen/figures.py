@@ -15,6 +15,9 @@ MAX_KEEP_P999 = 4.0
 MAX_CODED_MEAN = 1.5  # the same, once both videos were coded apart from each other: 0.2 to 0.8 were measured
 MAX_CODED_P999 = 16.0  # 5 to 8 were
 MAX_SEAM = 24.0  # 9 to 13 were; a mask that is two pixels or a frame off gives 49 and more
+LATE_LEVELS = 16  # what both codings leave of equal pixels, at most
+MAX_LATE = 2.0  # 0 was measured; a mask that is a frame off gives 5 and more, even where people hardly move
+MIN_LATE_LEVELS = 16.0  # a frame: less is too little to tell anything
 SEAM_PX = 2
 SEAM_PERCENTILE = 99.5
 MIN_VISIBLE_SHARE = 0.001  # of the pixels of a frame
@@ -66,6 +69,27 @@ def seam_difference(full: Iterable[np.ndarray], removed: Iterable[np.ndarray], m
         counts += np.bincount(np.abs(first[beside].astype(np.int16) - second[beside]).max(axis=-1), minlength=256)
     total = int(counts.sum())
     return float(np.searchsorted(np.cumsum(counts), SEAM_PERCENTILE / 100 * total)) if total else 0.0
+
+
+def lateness(full: np.ndarray, removed: np.ndarray, mask: np.ndarray) -> float:
+    """How many times better the mask fits the videos when it is moved by one frame; below 1 where it lies right.
+
+    Fit is what the videos uint8 [num_frames, height, width, 3] differ by in KEEP, beyond `LATE_LEVELS`, summed over the
+    frames that both masks have. Slow motion leaves too few such pixels for a percentile to show. 0 where all is equal.
+    """
+    pairs = zip(full, removed, strict=True)
+    beyond = [np.maximum(np.abs(one.astype(np.int16) - other).max(axis=-1) - LATE_LEVELS, 0) for one, other in pairs]
+    keep = mask == Label.KEEP
+    least = MIN_LATE_LEVELS * (len(keep) - 1)
+    worst = 0.0
+    for videos, moved in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
+        fit, other = (
+            sum(int(one[where].sum()) for one, where in zip(beyond[videos], keep[frames], strict=True))
+            for frames in (videos, moved)
+        )
+        if fit > least:
+            worst = max(worst, fit / max(other, least))
+    return worst
 
 
 def effect_visibility(layers: MaskLayers) -> EffectVisibility:

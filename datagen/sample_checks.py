@@ -17,8 +17,10 @@ from datagen.figures import (
     MAX_CODED_P999,
     MAX_KEEP_MEAN,
     MAX_KEEP_P999,
+    MAX_LATE,
     MAX_SEAM,
     keep_difference,
+    lateness,
     seam_difference,
 )
 from datagen.geometry_layers import check_geometry, geometry_files
@@ -198,6 +200,7 @@ def _check_keep(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
         ("mean of KEEP", coded.mean, MAX_CODED_MEAN),
         ("99.9th percentile of KEEP", coded.p999, MAX_CODED_P999),
         ("99.5th percentile beside the mask's edge", seam, MAX_SEAM),
+        ("times that it fits better a frame earlier or later", lateness(full, removed, mask), MAX_LATE),
     )
     for what, measured, most in facts:
         if not measured < most:
