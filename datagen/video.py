@@ -29,6 +29,7 @@ from datagen.quadmask import check_grey, check_mask
 
 DEFAULT_CRF = 12
 MAX_CRF = 14
+PUBLISHED_CRF = 23  # x264's own default, and that of most that is published
 PRESET = "medium"
 SHIFT = 16  # fixed-point bits of the colour conversion
 NEUTRAL = 128
@@ -58,11 +59,20 @@ MASK_CODING = _Coding(pixel_format="yuv444p", full_range=True, options=(("qp", "
 
 def encode_rgb(path: Path, frames: np.ndarray, fps: float, crf: int = DEFAULT_CRF) -> None:
     """Write uint8 [num_frames, height, width, 3] sRGB as H.264: yuv420p, or yuv444p where width or height is odd."""
+    if not 0 < crf <= MAX_CRF:
+        raise DataError(f"{path}: expected a crf of 1 to {MAX_CRF} (visually lossless), found {crf}")
+    _encode_rgb(path, frames, fps, crf)
+
+
+def encode_published(path: Path, frames: np.ndarray, fps: float) -> None:
+    """Like `encode_rgb`, with the loss that videos usually have where they are published; for comparisons alone."""
+    _encode_rgb(path, frames, fps, PUBLISHED_CRF)
+
+
+def _encode_rgb(path: Path, frames: np.ndarray, fps: float, crf: int) -> None:
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or 0 in frames.shape:
         found = f"{frames.dtype} {frames.shape}"
         raise DataError(f"{path}: expected frames uint8 [num_frames, height, width, 3], found {found}")
-    if not 0 < crf <= MAX_CRF:
-        raise DataError(f"{path}: expected a crf of 1 to {MAX_CRF} (visually lossless), found {crf}")
     even = frames.shape[1] % 2 == 0 and frames.shape[2] % 2 == 0
     coding = _Coding(
         pixel_format="yuv420p" if even else "yuv444p",
