@@ -1,4 +1,4 @@
-"""`python -m inference`: run VOID or a baseline over many videos or one, and make a tiny untrained model to try."""
+"""`python -m inference`: run VOID or a baseline over many videos or one, evaluate, and make a tiny model to try."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from datagen.codec import remove_tree
 from datagen.errors import VoidgenError
+from inference.cli_evaluate import evaluate
 from inference.quiet import quiet_libraries
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Remove objects from videos with VOID: weights are yours to bring (docs/VOID.md).",
 )
+app.command()(evaluate)
 console = Console(stderr=True)
 
 EXIT_USER_ERROR = 2
