@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.resources
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,8 @@ from inference.metrics.api import Case, Measured, Metric, Track
 from inference.rows import RowSource, make_video, video_of
 from inference.scores import SCORES_FORMAT_VERSION, Cell, cell_path, stored_track
 
-GROUPS = ("margin", "trajectory", "events", "laws", "physics_iq", "removal", "appearance")
+EVERY_GROUP = ("margin", "trajectory", "events", "laws", "physics_iq", "removal", "appearance")
+GROUPS = tuple(name for name in EVERY_GROUP if importlib.util.find_spec(f"inference.metrics.{name}"))
 MEASURING = ("inference.metrics", "inference")  # packages whose source decides a figure
 MEASURING_FILES = ("alignment.py", "cases.py", "flow.py")  # of inference
 
