@@ -72,7 +72,10 @@ class BuiltScene:
 
     def state(self, world: World, hidden: tuple[str, ...], frame: int) -> SceneState:
         """What there is to see in a world at a frame of the video, with some things hidden."""
-        trajectory = self.worlds[world]
+        return self.state_of(self.worlds[world], hidden, frame)
+
+    def state_of(self, trajectory: Trajectory, hidden: tuple[str, ...], frame: int) -> SceneState:
+        """Likewise, with objects that move in some other way."""
         names = tuple(name for name in self.objects if name in trajectory.names and name not in hidden)
         poses = np.array([trajectory.of(name)[frame] for name in names]).reshape(-1, 7)
         people = tuple((name, self.mocap_frame(name, frame)) for name in self.people if name not in hidden)

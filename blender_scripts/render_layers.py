@@ -15,17 +15,18 @@ import numpy as np
 
 from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
 from blender_scripts.extra_passes import render_geometry
+from blender_scripts.extra_worlds import ExtraWorlds
 from blender_scripts.passes import Kind, Pass, Renderer, keep_channel, standard_passes
-from blender_scripts.reuse import LightReuse, Reuse, changed_pixels
+from blender_scripts.reuse import Reuse
+from blender_scripts.reuse_light import LightReuse
 from datagen.codec import read_record, write_json
 from datagen.errors import SceneFailed
 from datagen.jobs import RenderJob
-from datagen.layers import MANIFEST, Layer, RenderManifest, ReuseReport, standard_layers
+from datagen.layers import MANIFEST, Layer, RenderManifest, ReuseReport, extra_layers, standard_layers
 from datagen.spec import SceneSpec, Staging
 from datagen.trajectory import read_trajectories
 
 SCRATCH = "scratch.exr"
-REUSING, REUSING_LIGHT = "rgb_counterfactual", "light_hidden"
 
 
 class Stopwatch:
@@ -54,25 +55,33 @@ def render_job(job: RenderJob, out: Path) -> None:
     with watch.stage("build"):
         scene = build_scene(spec, staging, worlds, Path(job.spec).parent)
         renderer = Renderer(scene, job.threads)
-    layers = standard_layers(spec.render.width, spec.render.height, spec.render.light_scale)
+    extra = extra_layers(spec.layers, spec.render.width, spec.render.height)
+    layers = (*standard_layers(spec.render.width, spec.render.height, spec.render.light_scale), *extra)
     by_name = {layer.name: layer for layer in layers}
     passes = standard_passes(spec.render)
     states = {one.layer: states_of(scene, one) for one in passes}
-    reuse = None
+    reuse: Reuse | None = None
+    saved: ReuseReport | None = None
     for one in passes:
         with watch.stage(one.layer):
             if one.layer == REUSING and spec.render.reuse_unchanged:
                 region = changed_pixels(scene, by_name, Path(job.physics), out)
-                reuse = Reuse(renderer, one, by_name, region, out).render()
-            elif one.layer == REUSING_LIGHT and spec.render.reuse_unchanged:
+                base, target = by_name["rgb_factual"], by_name[one.layer]
+                reuse = Reuse(renderer, one.settings, base, target, states[one.layer], region, out).render()
+            elif one.layer == "light_hidden" and spec.render.reuse_unchanged:
                 LightReuse(renderer, one, by_name, states, out).render()
             else:
                 render_layer(renderer, one, states, by_name, out)
+    worlds_beside = ExtraWorlds(renderer, by_name, Path(job.physics), out)
+    extra_reuse = {}
+    for layer in extra:
+        with watch.stage(layer.name):
+            extra_reuse[layer.name] = worlds_beside.render(layer)
     if spec.layers.wanted:
         with watch.stage("geometry"):
             renderer.cpu_seconds += render_geometry(scene, out)
     (out / SCRATCH).unlink(missing_ok=True)
-    write_json(out / MANIFEST, manifest(spec, layers, watch, renderer.cpu_seconds, reuse))
+    write_json(out / MANIFEST, manifest(spec, layers, watch, renderer.cpu_seconds, reuse, extra_reuse))
     report(spec, watch)
 
 
@@ -124,6 +133,7 @@ def manifest(
     watch: Stopwatch,
     engine_cpu_seconds: float,
     reuse: ReuseReport | None,
+    extra_reuse: dict[str, ReuseReport],
 ) -> RenderManifest:
     """What was made, with what, and what it cost."""
     return RenderManifest(
@@ -138,6 +148,7 @@ def manifest(
         engine_cpu_seconds=engine_cpu_seconds,
         peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         reuse=reuse,
+        extra_reuse=extra_reuse,
     )
 
 

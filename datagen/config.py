@@ -93,6 +93,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "physics.settle_s": (0.05, 10),
     "physics.perturbed": (0, 64),
     "physics.timeout_s": (1, math.inf),
+    "layers.perturbed": (0, 64),
     "render.width": (32, 8192),
     "render.height": (32, 8192),
     "render.samples": (1, 65_536),
@@ -145,6 +146,11 @@ def check_limits(config: Config) -> Config:
     for key, (low, high) in LIMITS.items():
         if not low <= values[key] <= high:
             raise ConfigError(f"'{key}': expected {low:g} to {high:g}, found {values[key]}")
+    if config.layers.perturbed > config.physics.perturbed:
+        raise ConfigError(
+            f"'layers.perturbed': cannot render {config.layers.perturbed} perturbed simulations of "
+            f"{config.physics.perturbed}; set physics.perturbed to as many or more"
+        )
     for key in ("render.width", "render.height"):
         if values[key] % 2:
             raise ConfigError(

@@ -5,12 +5,14 @@ Worlds: F factual, H factual motion with the removed objects hidden, C counterfa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from datagen.codec import read_record
+from datagen.spec import LayerSettings
 
 MANIFEST = "manifest.json"
+HIDDEN_LAYER = "rgb_hidden"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class ReuseReport:
-    """What it took to render the counterfactual pictures only where they differ from the factual ones."""
+    """What it took to render a world only where it differs from another one: C from F, further worlds from C."""
 
     rendered_share: float  # of all pixels of the clip
     num_renders: int
@@ -53,6 +55,7 @@ class RenderManifest:
     engine_cpu_seconds: float  # of that, inside the engine's render call
     peak_rss_bytes: int
     reuse: ReuseReport | None = None  # None: all of every picture was rendered
+    extra_reuse: dict[str, ReuseReport] = field(default_factory=dict)  # likewise of each layer of `extra_layers`
 
     def layer(self, name: str) -> Layer:
         """The layer of that name."""
@@ -85,6 +88,22 @@ def standard_layers(width: int, height: int, light_scale: int) -> tuple[Layer, .
         light("light_hidden", "H"),
         light("light_counterfactual", "C"),
     )
+
+
+def extra_layers(settings: LayerSettings, width: int, height: int) -> tuple[Layer, ...]:
+    """The pictures of further worlds that a spec asks for."""
+    meanings = {HIDDEN_LAYER: "H, denoised, sRGB"} if settings.hidden else {}
+    for index in range(settings.perturbed):
+        meanings[perturbed_layer(index)] = f"C from start {index} within measurement noise, denoised, sRGB"
+    return tuple(
+        Layer(name=name, suffix=".png", width=width, height=height, meaning=meaning)
+        for name, meaning in meanings.items()
+    )
+
+
+def perturbed_layer(index: int) -> str:
+    """Name of the pictures of a perturbed counterfactual."""
+    return f"rgb_perturbed_{index}"
 
 
 def read_manifest(root: Path) -> RenderManifest:

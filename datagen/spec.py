@@ -177,15 +177,17 @@ class RenderSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerSettings:
-    """Geometry that a sample holds beside its videos, for both worlds; see `geometry_layers`."""
+    """What a sample holds beside its two videos: geometry of both worlds (see `geometry_layers`), and more worlds."""
 
     segmentation: bool = False
     depth: bool = False
     flow: bool = False
+    hidden: bool = False  # the factual motion with the removed objects hidden, as a video
+    perturbed: int = 0  # so many of the perturbed simulations (`PhysicsSettings.perturbed`), as videos
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """Names of those that are asked for."""
+        """Names of the kinds of geometry that are asked for."""
         return tuple(name for name in ("segmentation", "depth", "flow") if getattr(self, name))
 
 
