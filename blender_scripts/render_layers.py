@@ -17,8 +17,8 @@ from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
 from blender_scripts.extra_passes import render_geometry
 from blender_scripts.extra_worlds import ExtraWorlds
 from blender_scripts.passes import Kind, Pass, Renderer, keep_channel, standard_passes
-from blender_scripts.reuse import Reuse
 from blender_scripts.reuse_light import LightReuse
+from blender_scripts.videos import COUNTERFACTUAL, FACTUAL, Videos
 from datagen.codec import read_record, write_json
 from datagen.errors import SceneFailed
 from datagen.jobs import RenderJob
@@ -60,16 +60,16 @@ def render_job(job: RenderJob, out: Path) -> None:
     by_name = {layer.name: layer for layer in layers}
     passes = standard_passes(spec.render)
     states = {one.layer: states_of(scene, one) for one in passes}
-    reuse: Reuse | None = None
-    saved: ReuseReport | None = None
+    reuse: ReuseReport | None = None
+    videos = Videos(renderer, by_name, states, Path(job.physics), out)
     for one in passes:
         with watch.stage(one.layer):
-            if one.layer == REUSING and spec.render.reuse_unchanged:
-                region = changed_pixels(scene, by_name, Path(job.physics), out)
-                base, target = by_name["rgb_factual"], by_name[one.layer]
-                reuse = Reuse(renderer, one.settings, base, target, states[one.layer], region, out).render()
-            elif one.layer == "light_hidden" and spec.render.reuse_unchanged:
+            if one.layer == "light_hidden" and spec.render.reuse_unchanged:
                 LightReuse(renderer, one, by_name, states, out).render()
+            elif one.layer == FACTUAL and spec.render.reuse_unchanged and videos.keyed:
+                videos.render_factual(one.settings)
+            elif one.layer == COUNTERFACTUAL and spec.render.reuse_unchanged:
+                reuse = videos.render_counterfactual(one.settings)
             else:
                 render_layer(renderer, one, states, by_name, out)
     worlds_beside = ExtraWorlds(renderer, by_name, Path(job.physics), out)

@@ -1,20 +1,14 @@
-"""Pictures rendered only where they can differ from ones that are there.
+"""Pictures rendered only where they can differ from ones that are there, and laid over those.
 
-With a camera on a tripod most of a clip looks like one picture, the key: the counterfactual world at the end of the
-clip, when all has come to rest and what is removed was never there. It is rendered whole, once. The layers of ids,
-coverage and light are there already, and say where each frame of the factual video differs from it; that is rendered,
-in boxes, and laid over the key. So pixels that nothing changes are equal over time, to the bit. With a camera that
-moves, factual pictures are rendered whole.
-
-The counterfactual video is the factual one, and where the two worlds differ (the mask of policy "effects") the key,
-with boxes rendered where the counterfactual world is not as in the key. So both videos are equal where the mask says
-KEEP. Frames in which a world stands still are rendered once, in the boxes of all of them.
+What differs is told by layers that are finished before: ids, coverage and light. Frames in which a world stands still
+are rendered once, in the boxes of all of them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,17 +16,40 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from blender_scripts.build_scene import SceneState
-from blender_scripts.changes import Changes, stretches
-from blender_scripts.passes import Border, Pass, Renderer
-from datagen.frames import read_png
+from blender_scripts.build_scene import BuiltScene, SceneState
+from blender_scripts.passes import Border, Renderer, Settings
+from datagen.codec import read_record
+from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene
+from datagen.frames import read_exr, read_png
 from datagen.layers import Layer, ReuseReport
-from datagen.regions import RAMP_PX, SPILL_PX, Box, boxes_around, lay_over, spill
+from datagen.physics.records import PhysicsCertificate
+from datagen.quadmask import MaskLayers
+from datagen.regions import RAMP_PX, Box, boxes_around, lay_over, spill
 
 SCRATCH = "scratch.png"
 PNG_LEVEL = 1  # of zlib: fast
 NOISE_PX = 5  # light that the mask missed is told from noise by a mean over so many pixels
-NEAR_PX = RAMP_PX + SPILL_PX + 1  # of a region: as far as a picture that is laid over another one can show
+
+
+def read_layers(layers: Mapping[str, Layer], out: Path, num_frames: int) -> RenderedLayers:
+    """The finished layers that a mask follows from."""
+    names = [field.name for field in dataclasses.fields(RenderedLayers)]
+    stacked = {
+        name: np.stack([read_exr(layers[name].path(out, frame)) for frame in range(num_frames)]) for name in names
+    }
+    return RenderedLayers(**stacked)
+
+
+def corners_of(physics: Path) -> dict[str, np.ndarray]:
+    """Bounding box of each body, [8, 3], object frame."""
+    certificate = read_record(PhysicsCertificate, physics / "certificate.json")
+    return {body.name: np.array(body.corners) for body in certificate.bodies}
+
+
+def evidence_of(scene: BuiltScene, layers: Mapping[str, Layer], physics: Path, out: Path) -> MaskLayers:
+    """The evidence of the mask, by the finished layers."""
+    moved = moved_in_scene(scene.spec, scene.worlds, scene.staging, corners_of(physics))
+    return derive_layers(read_layers(layers, out, scene.spec.clip.num_frames), moved)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,106 +73,108 @@ class Drawn:
         return result
 
 
-class Reuse:
-    """Renders both videos of a clip, and counts what that saves."""
+def stretches(states: Sequence[SceneState]) -> Iterator[tuple[SceneState, list[int]]]:
+    """Runs of frames that look the same, with the first one's state."""
+    first: SceneState | None = None
+    frames: list[int] = []
+    for frame, state in enumerate(states):
+        if first is not None and not state.looks_like(first):
+            yield first, frames
+            first, frames = None, []
+        first = first or state
+        frames.append(frame)
+    if first is not None:
+        yield first, frames
 
-    def __init__(self, renderer: Renderer, layers: Mapping[str, Layer], changes: Changes, out: Path) -> None:
-        self.renderer, self.changes, self.out = renderer, changes, out
-        self.factual, self.counterfactual = layers["rgb_factual"], layers["rgb_counterfactual"]
-        self.key: np.ndarray | None = None
-        self.drawn: dict[int, Drawn] = {}  # of the factual video
-        self.rendered_px = {"factual": 0, "counterfactual": 0}
-        self.num_renders = 0
-        self.unmasked = np.zeros(256, dtype=np.int64)  # levels by which light differs that the mask calls unchanged
 
-    def render_factual(self, one: Pass, states: Sequence[SceneState], key: SceneState) -> None:
-        """The key, and all frames of the factual video; key: the state that the key shows."""
-        (self.out / self.factual.name).mkdir(exist_ok=True)
-        self.renderer.prepare(one.settings)
-        shape = self.changes.worlds_apart.shape[1:]
-        whole = np.ones(shape, dtype=bool)
-        if self.changes.static_camera:
-            self.key = self.draw("factual", key, whole).over(np.zeros((*shape, 3), dtype=np.uint8))
-        for state, frames in stretches(states):
-            regions = self.changes.factual_from_key[frames] if self.key is not None else whole[None]
-            drawn = self.draw("factual", state, regions.any(axis=0))
-            for index, frame in enumerate(frames):
-                if self.key is not None:
-                    self.drawn[frame] = drawn
-                self.write(self.factual.path(self.out, frame), self.laid(drawn, regions[index % len(regions)]))
+class Canvas:
+    """Draws parts of pictures, and counts what that takes."""
 
-    def laid(self, drawn: Drawn, region: np.ndarray) -> np.ndarray:
-        """What was drawn in a region, laid over the key."""
-        if self.key is None:
-            return drawn.over(np.zeros((*region.shape, 3), dtype=np.uint8))
-        other = drawn.over(self.key)
-        return lay_over(self.key, other, region | spill(self.key, other, region))
+    def __init__(self, renderer: Renderer, layer: Layer, out: Path) -> None:
+        self.renderer, self.layer, self.path = renderer, layer, out / SCRATCH
+        self.rendered_px = self.num_renders = 0
 
-    def render_counterfactual(self, one: Pass, states: Sequence[SceneState]) -> ReuseReport:
-        """All frames of the counterfactual video, once the factual one is there."""
-        (self.out / self.counterfactual.name).mkdir(exist_ok=True)
-        self.renderer.prepare(one.settings)
-        for state, frames in stretches(states):
-            apart = self.changes.worlds_apart[frames]
-            if self.key is not None:
-                near = ndimage.grey_dilation(apart.any(axis=0).view(np.uint8), (2 * NEAR_PX + 1,) * 2).view(bool)
-                regions = self.changes.counterfactual_from_key[frames] & near
-            else:
-                regions = apart
-            drawn = self.draw("counterfactual", state, regions.any(axis=0))
-            for frame, region in zip(frames, regions, strict=True):
-                self.merge(frame, drawn, region)
-        (self.out / SCRATCH).unlink(missing_ok=True)
-        return self.report()
-
-    def merge(self, frame: int, drawn: Drawn, region: np.ndarray) -> None:
-        """One picture of the counterfactual video: the factual one with the counterfactual world where it differs."""
-        source, target = self.factual.path(self.out, frame), self.counterfactual.path(self.out, frame)
-        apart = self.changes.worlds_apart[frame]
-        if not apart.any():
-            shutil.copyfile(source, target)
-            return
-        factual = read_png(source)
-        known = drawn.known(factual.shape)
-        if self.key is None:
-            raw, other = factual, drawn.over(factual)
-        else:
-            raw, other = self.drawn[frame].over(factual), self.laid(drawn, region)
-            like_key = ~self.changes.counterfactual_from_key[frame]
-            known = (known | like_key) & self.drawn[frame].known(factual.shape)
-        apart = apart | spill(factual, other, apart)
-        self.count_unmasked(raw, other, known & (ndimage.distance_transform_edt(~apart) > RAMP_PX))
-        self.write(target, lay_over(factual, other, apart))
-
-    def draw(self, world: str, state: SceneState, region: np.ndarray) -> Drawn:
+    def draw(self, state: SceneState, region: np.ndarray) -> Drawn:
         """Render the boxes around a region bool [height, width]."""
-        path = self.out / SCRATCH
         parts = []
         for box in boxes_around(region):
-            self.renderer.picture(state, path, Border.of(box, self.factual.width, self.factual.height))
-            parts.append((box, read_png(path)[box.slices]))
-            self.rendered_px[world] += box.area
+            self.renderer.picture(state, self.path, Border.of(box, self.layer.width, self.layer.height))
+            parts.append((box, read_png(self.path)[box.slices]))
+            self.rendered_px += box.area
             self.num_renders += 1
+        self.path.unlink(missing_ok=True)
         return Drawn(parts=tuple(parts))
 
-    def write(self, path: Path, picture: np.ndarray) -> None:
-        Image.fromarray(picture).save(path, compress_level=PNG_LEVEL)
 
-    def count_unmasked(self, factual: np.ndarray, other: np.ndarray, where: np.ndarray) -> None:
-        """Note by how much light differs where both were rendered and the mask says that nothing changed."""
-        change = ndimage.uniform_filter(factual.astype(np.float32) - other, (NOISE_PX, NOISE_PX, 0))[where]
+class Unmasked:
+    """By how many levels light differs that the mask calls unchanged, where both worlds were rendered."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(256, dtype=np.int64)
+
+    def add(self, first: np.ndarray, second: np.ndarray, where: np.ndarray) -> None:
+        """Note two pictures uint8 [height, width, 3]."""
+        change = ndimage.uniform_filter(first.astype(np.float32) - second, (NOISE_PX, NOISE_PX, 0))[where]
         levels = np.rint(np.abs(change)).astype(np.int64)
-        self.unmasked += np.bincount(levels.ravel(), minlength=256)
+        self.counts += np.bincount(levels.ravel(), minlength=256)
 
-    def report(self) -> ReuseReport:
-        """What was rendered, and what the mask missed."""
-        total = int(self.unmasked.sum())
-        shares = np.cumsum(self.unmasked) / max(total, 1)
-        size = self.changes.worlds_apart.size
+    @property
+    def mean(self) -> float:
+        return float(self.counts @ np.arange(256) / max(int(self.counts.sum()), 1))
+
+    @property
+    def p999(self) -> float:
+        shares = np.cumsum(self.counts) / max(int(self.counts.sum()), 1)
+        return float(np.searchsorted(shares, 0.999)) if shares[-1] else 0.0
+
+
+class Reuse:
+    """Renders a world of a clip where it differs from another one, whose pictures (`base`) are finished."""
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        settings: Settings,
+        base: Layer,
+        target: Layer,
+        states: Sequence[SceneState],
+        region: np.ndarray,
+        out: Path,
+    ) -> None:
+        self.renderer, self.settings, self.states, self.out = renderer, settings, states, out
+        self.base, self.target, self.region = base, target, region
+        self.canvas, self.unmasked = Canvas(renderer, target, out), Unmasked()
+
+    def render(self) -> ReuseReport:
+        """All frames."""
+        (self.out / self.target.name).mkdir(exist_ok=True)
+        self.renderer.prepare(self.settings)
+        for state, frames in stretches(self.states):
+            drawn = self.canvas.draw(state, self.region[frames].any(axis=0))
+            for frame in frames:
+                self.merge(frame, drawn)
         return ReuseReport(
-            rendered_share=self.rendered_px["counterfactual"] / size,
-            factual_share=self.rendered_px["factual"] / size,
-            num_renders=self.num_renders,
-            unmasked_mean=float(self.unmasked @ np.arange(256) / max(total, 1)),
-            unmasked_p999=float(np.searchsorted(shares, 0.999)) if total else 0.0,
+            rendered_share=self.canvas.rendered_px / self.region.size,
+            num_renders=self.canvas.num_renders,
+            unmasked_mean=self.unmasked.mean,
+            unmasked_p999=self.unmasked.p999,
         )
+
+    def merge(self, frame: int, drawn: Drawn) -> None:
+        """One picture, from the base's and what was drawn."""
+        source, target = self.base.path(self.out, frame), self.target.path(self.out, frame)
+        region = self.region[frame]
+        if not region.any():
+            shutil.copyfile(source, target)
+            return
+        base = read_png(source)
+        other = drawn.over(base)
+        region = region | spill(base, other, region)
+        known = drawn.known(base.shape)
+        self.unmasked.add(base, other, known & (ndimage.distance_transform_edt(~region) > RAMP_PX))
+        write_png(target, lay_over(base, other, region))
+
+
+def write_png(path: Path, picture: np.ndarray) -> None:
+    """Write uint8 [height, width, 3]."""
+    Image.fromarray(picture).save(path, compress_level=PNG_LEVEL)

@@ -68,6 +68,19 @@ class RenderedLayers:
             _check_layer(name, getattr(self, name), expected, full[0] if full else 0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a camera sees of a scene at a time.
+
+    ids: integers [height, width], 0 is the room; what is removed is left out. removed: bool [height, width], where
+    that is seen. light: luminance float32 [h, w].
+    """
+
+    ids: np.ndarray
+    removed: np.ndarray
+    light: np.ndarray
+
+
 def _check_layer(name: str, layer: np.ndarray, expected: tuple[int, ...], num_frames: int) -> None:
     """Raise `DataError` for a layer of another shape or length, or with values that are no numbers."""
     if layer.shape != expected or layer.ndim != 3 or len(layer) != num_frames:
@@ -89,7 +102,7 @@ def derive_layers(rendered: RenderedLayers, moved: np.ndarray, edge_px: int = 1)
     num_frames = len(rendered.removed_coverage)
     if moved.dtype != np.bool_ or moved.ndim != 2 or len(moved) != num_frames:
         raise DataError(f"moved flags: expected bool [{num_frames}, ids], found {moved.dtype} {moved.shape}")
-    dark = _dark(rendered)
+    dark = dark_of(rendered)
     frames = [_derive_frame(rendered, moved, frame, edge_px, dark) for frame in range(num_frames)]
     names = ("removed", "moved_before", "moved_after", "lit_by_moved", "own_effects")
     return MaskLayers(**{name: np.stack([one[index] for one in frames]) for index, name in enumerate(names)})
@@ -111,6 +124,13 @@ def _derive_frame(
     lit = change_of_light(light_hidden, rendered.light_counterfactual[frame], moving, dark)
     own = change_of_light(rendered.light_factual[frame], light_hidden, removed | moving, dark)
     return removed, before, after, lit, own
+
+
+def seen_apart(first: Seen, second: Seen, moved: np.ndarray, dark: float, edge_px: int = 1) -> np.ndarray:
+    """Where two views of a scene differ, by surfaces or by light, bool [height, width]; moved: bool [max id + 1]."""
+    before, after = _moved_surfaces(first.ids, second.ids, moved, edge_px)
+    surfaces = before | after | first.removed | second.removed
+    return surfaces | change_of_light(first.light, second.light, surfaces, dark)
 
 
 def _as_ids(picture: np.ndarray, moved: np.ndarray, name: str, frame: int) -> np.ndarray:
@@ -137,7 +157,7 @@ def _grow(mask: np.ndarray, pixels: int) -> np.ndarray:
     return np.asarray(ndimage.binary_dilation(mask, np.ones((3, 3), dtype=bool), iterations=pixels))
 
 
-def _dark(rendered: RenderedLayers) -> float:
+def dark_of(rendered: RenderedLayers) -> float:
     """Luminance below which next to no light arrives in this clip."""
     return DARK_SHARE * float(np.percentile(rendered.light_hidden, 99))
 

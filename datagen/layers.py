@@ -35,6 +35,7 @@ class ReuseReport:
     """What it took to render a world only where it differs from another one: C from F, further worlds from C."""
 
     rendered_share: float  # of all pixels of the clip
+    factual_share: float = 1.0  # likewise of the factual video, the key picture included
     num_renders: int
     unmasked_mean: float  # |F - C|, noise smoothed, in levels of 255, where both were rendered and the mask says KEEP
     unmasked_p999: float  # likewise, the 99.9th percentile

@@ -6,17 +6,19 @@ affected by policy "effects") is rendered inside boxes with a margin, and laid o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
 
-MARGIN_PX = 20  # of rendered picture around what changed: the ramp, and what the denoiser looks at
+MARGIN_PX = 16  # of rendered picture around what changed: the ramp, and what the denoiser looks at
 RAMP_PX = 8
 MAX_RAMP_LEVELS = 3  # the ramp hides steps of noise and indirect light; whatever differs more is spill or was missed
 SPILL_PX = 5  # a contact shadow this near to a silhouette is too narrow for the layers of light, which are smaller
 MIN_SPILL_LEVELS = 8
-BOX_COST = 0.05  # of a full picture: what one more render costs whatever its size
+BOX_COST = 0.04  # of a full picture: what one more render costs whatever its size
+CUT_PX = 8  # boxes are cut at every so many pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,35 +39,74 @@ class Box:
         """Rows and columns."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
-    def joined(self, other: Box) -> Box:
-        """Smallest box around both."""
-        return Box(
-            left=min(self.left, other.left),
-            top=min(self.top, other.top),
-            right=max(self.right, other.right),
-            bottom=max(self.bottom, other.bottom),
-        )
 
+def boxes_around(region: np.ndarray, margin_px: int = MARGIN_PX, box_cost: float = BOX_COST) -> tuple[Box, ...]:
+    """Boxes that hold a region bool [height, width] with a margin, few and small enough to be cheap to render.
 
-def boxes_around(region: np.ndarray, margin_px: int = MARGIN_PX) -> tuple[Box, ...]:
-    """Boxes that hold a region bool [height, width] with a margin, few and small enough to be cheap to render."""
+    One box around all is cut in two, by the row or column that saves most, as long as that saves more than one more
+    render costs. box_cost: that cost, as a share of a render of the full picture.
+    """
     height, width = region.shape
-    near = ndimage.grey_dilation(region.view(np.uint8), (2 * margin_px + 1, 2 * margin_px + 1))
-    boxes = [
-        Box(left=columns.start, top=rows.start, right=columns.stop, bottom=rows.stop)
-        for rows, columns in ndimage.find_objects(ndimage.label(near)[0])
+    whole = Box(left=0, top=0, right=width, bottom=height)
+    parts = _cut(region, whole, margin_px, box_cost * height * width)
+    return tuple(sorted((_padded(box, margin_px, whole) for box in parts), key=lambda box: (box.top, box.left)))
+
+
+def _cut(region: np.ndarray, within: Box, margin_px: int, cost: float) -> list[Box]:
+    """Tight boxes around the part of a region that lies within a box."""
+    box = _tight(region, within)
+    if box is None:
+        return []
+    pairs = [
+        (first, second)
+        for halves in _halves(box)
+        if (first := _tight(region, halves[0])) and (second := _tight(region, halves[1]))
     ]
-    while pair := _best_pair(boxes, BOX_COST * height * width):
-        first, second = pair
-        boxes = [box for box in boxes if box not in pair] + [first.joined(second)]
-    return tuple(sorted(boxes, key=lambda box: (box.top, box.left)))
+    areas = [_padded(first, margin_px).area + _padded(second, margin_px).area for first, second in pairs]
+    if not areas or min(areas) + cost >= _padded(box, margin_px).area:
+        return [box]
+    first, second = pairs[int(np.argmin(areas))]
+    return _cut(region, first, margin_px, cost) + _cut(region, second, margin_px, cost)
 
 
-def _best_pair(boxes: list[Box], cost: float) -> tuple[Box, Box] | None:
-    """The two boxes that save most when they are rendered as one; None if none do. cost: of one more box, in pixels."""
-    pairs = [(one, other) for index, one in enumerate(boxes) for other in boxes[index + 1 :]]
-    saved = [one.area + other.area + cost - one.joined(other).area for one, other in pairs]
-    return pairs[int(np.argmax(saved))] if saved and max(saved) > 0 else None
+def _halves(box: Box) -> Iterator[tuple[Box, Box]]:
+    """A box cut in two, at every `CUT_PX`-th column and row."""
+    for column in range(box.left + CUT_PX, box.right, CUT_PX):
+        yield replace(box, right=column), replace(box, left=column)
+    for row in range(box.top + CUT_PX, box.bottom, CUT_PX):
+        yield replace(box, bottom=row), replace(box, top=row)
+
+
+def _tight(region: np.ndarray, within: Box) -> Box | None:
+    """Smallest box around what of a region lies within a box; None where nothing does."""
+    part = region[within.slices]
+    columns, rows = np.flatnonzero(part.any(axis=0)), np.flatnonzero(part.any(axis=1))
+    if not len(rows):
+        return None
+    return Box(
+        left=within.left + int(columns[0]),
+        top=within.top + int(rows[0]),
+        right=within.left + int(columns[-1]) + 1,
+        bottom=within.top + int(rows[-1]) + 1,
+    )
+
+
+def _padded(box: Box, margin_px: int, within: Box | None = None) -> Box:
+    """The box with a margin, cut off where another one ends."""
+    grown = Box(
+        left=box.left - margin_px,
+        top=box.top - margin_px,
+        right=box.right + margin_px,
+        bottom=box.bottom + margin_px,
+    )
+    if within is None:
+        return grown
+    return Box(
+        left=max(grown.left, within.left),
+        top=max(grown.top, within.top),
+        right=min(grown.right, within.right),
+        bottom=min(grown.bottom, within.bottom),
+    )
 
 
 def spill(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.ndarray:

@@ -277,7 +277,7 @@ def mask_layers(rendered: Rendered, out: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_light_differs_by_more_than_noise() -> None:
-    from blender_scripts.reuse import light_differs  # Blender stays out of the collection of tests
+    from blender_scripts.reuse_light import light_differs  # Blender stays out of the collection of tests
 
     first = np.full((2, 40, 60), 0.5, dtype=np.float32)
     second = first.copy()

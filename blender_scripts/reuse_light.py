@@ -1,0 +1,89 @@
+"""The light of H, rendered only where that of F and C differ.
+
+H is the factual motion, the removed objects hidden. It differs from F by the removed objects and from C by what moves;
+where F and C are alike, so is H, unless the two cancel out.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from blender_scripts.build_scene import SceneState
+from blender_scripts.passes import Border, Pass, Renderer, read_weighted, write_channel
+from blender_scripts.reuse import stretches
+from datagen.evidence import BLUR_PX, DARK_SHARE, MIN_LIGHT_CHANGE
+from datagen.frames import read_exr
+from datagen.layers import Layer
+from datagen.regions import Box, boxes_around
+
+SCRATCH = "scratch.exr"
+MARGIN_PX = math.ceil(3 * BLUR_PX) + 1  # as far as evidence's blur reaches
+MIN_DIFFERENCE = MIN_LIGHT_CHANGE / 4  # well below what the mask calls changed
+
+
+class LightReuse:
+    """Renders the light of H for a clip, once that of F and C (the pass's twin) is there."""
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        one: Pass,
+        layers: Mapping[str, Layer],
+        states: Mapping[str, Sequence[SceneState]],
+        out: Path,
+    ) -> None:
+        self.renderer, self.one, self.out = renderer, one, out
+        self.states, self.others = states[one.layer], states[one.twin]
+        self.target, self.twin = layers[one.layer], layers[one.twin]
+        self.factual = self.pictures(layers["light_factual"])
+        self.dark = DARK_SHARE * float(np.percentile(self.factual, 99))
+
+    def pictures(self, layer: Layer) -> np.ndarray:
+        """All frames of a finished layer, float32 [num_frames, height, width]."""
+        return np.stack([read_exr(layer.path(self.out, frame)) for frame in range(len(self.states))])
+
+    def render(self) -> None:
+        """All frames."""
+        (self.out / self.target.name).mkdir(exist_ok=True)
+        self.renderer.prepare(self.one.settings)
+        differ = light_differs(self.factual, self.pictures(self.twin), self.dark)
+        for state, frames in stretches(self.states):
+            own = [frame for frame in frames if not state.looks_like(self.others[frame])]
+            for frame in set(frames) - set(own):
+                shutil.copyfile(self.twin.path(self.out, frame), self.target.path(self.out, frame))
+            self.render_frames(state, own, differ[own].any(axis=0))
+        (self.out / SCRATCH).unlink(missing_ok=True)
+
+    def render_frames(self, state: SceneState, frames: list[int], differ: np.ndarray) -> None:
+        """Frames that look the same in H, rendered once, in boxes around what differs."""
+        lights = {frame: self.factual[frame].copy() for frame in frames}
+        for box in boxes_around(differ, MARGIN_PX):
+            drawn = self.draw(state, box)
+            for light in lights.values():
+                light[box.slices] = drawn
+        for frame, light in lights.items():
+            write_channel(self.target.path(self.out, frame), light)
+
+    def draw(self, state: SceneState, box: Box) -> np.ndarray:
+        """Light in a box, float32 [rows, columns]."""
+        path = self.out / SCRATCH
+        self.renderer.picture(state, path, Border.of(box, self.target.width, self.target.height))
+        return np.asarray(read_weighted(path, self.one.weights)[box.slices])
+
+
+def light_differs(first: np.ndarray, second: np.ndarray, dark: float) -> np.ndarray:
+    """Where two layers of light [num_frames, height, width] of one seed differ by more than noise, bool.
+
+    Blurred as `datagen.evidence` does, but nothing is left out and far less counts. dark: luminance below which a
+    change is not seen.
+    """
+    blur = functools.partial(ndimage.gaussian_filter, sigma=(0, BLUR_PX, BLUR_PX), truncate=3.0)
+    change, light = np.abs(first - second), np.maximum(np.maximum(first, second), dark)
+    return np.asarray(blur(change) > MIN_DIFFERENCE * blur(light))

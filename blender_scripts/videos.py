@@ -1,0 +1,59 @@
+"""Both videos of a clip, rendered where something differs; which way depends on the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from blender_scripts.build_scene import SceneState
+from blender_scripts.keyed_pair import KeyedPair
+from blender_scripts.passes import Renderer, Settings
+from blender_scripts.reuse import Reuse, evidence_of
+from datagen.layers import Layer, ReuseReport
+from datagen.quadmask import Policy
+
+FACTUAL, COUNTERFACTUAL = "rgb_factual", "rgb_counterfactual"
+TRIPOD = 1e-9  # the camera's pose, in metres and parts of a quaternion
+
+
+class Videos:
+    """Renders both videos, once the layers of ids, coverage and light are there; states: by layer."""
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        layers: Mapping[str, Layer],
+        states: Mapping[str, Sequence[SceneState]],
+        physics: Path,
+        out: Path,
+    ) -> None:
+        self.renderer, self.layers, self.states = renderer, layers, states
+        self.physics, self.out = physics, out
+        self.pair: KeyedPair | None = None
+
+    @property
+    def keyed(self) -> bool:
+        """Whether the camera stands on a tripod, so that frames are rendered where they differ from one picture."""
+        return bool(np.ptp(np.array(self.renderer.scene.staging.world_from_camera), axis=0).max() < TRIPOD)
+
+    def render_factual(self, settings: Settings) -> None:
+        """All frames of the factual video; only with a camera on a tripod."""
+        self.pair = KeyedPair(
+            self.renderer, settings, self.layers, self.states, self.worlds_apart(), self.physics, self.out
+        )
+        self.pair.render_factual()
+
+    def render_counterfactual(self, settings: Settings) -> ReuseReport:
+        """All frames of the counterfactual video, once the factual one is there."""
+        if self.pair:
+            return self.pair.render_counterfactual()
+        base, target = self.layers[FACTUAL], self.layers[COUNTERFACTUAL]
+        states, region = self.states[COUNTERFACTUAL], self.worlds_apart()
+        return Reuse(self.renderer, settings, base, target, states, region, self.out).render()
+
+    def worlds_apart(self) -> np.ndarray:
+        """What is not KEEP by policy "effects", bool [num_frames, height, width]."""
+        evidence = evidence_of(self.renderer.scene, self.layers, self.physics, self.out)
+        return np.asarray(evidence.removed | evidence.affected(Policy.EFFECTS))
