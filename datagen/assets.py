@@ -13,7 +13,6 @@ Z up, centre of mass at the origin.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import math
@@ -30,6 +29,7 @@ from pydantic import TypeAdapter, ValidationError
 from datagen.codec import describe_invalid
 from datagen.errors import DataError
 from datagen.meshes import read_obj
+from datagen.splits import in_split
 
 DEFAULT_SET_VERSION = 1  # of the embedded set: its folder in the cache is named by it
 MANIFEST_FILE = "manifest.json"
@@ -38,8 +38,6 @@ VISUAL_FILE = "visual_geometry.obj"
 COLLISION_FILE = "collision_geometry.obj"
 URDF_FILE = "object.urdf"
 REMOTE = "gs://"
-TEST_SHARE = 0.2
-SPLITS = ("train", "test", "all")
 BOUNDS_SLACK_M = 0.01  # convex parts may round a corner off, or bridge one, by this much
 BOUNDS_SLACK = 0.06  # and by this share of the object's size
 CENTRE_SLACK_M = 1e-3
@@ -98,19 +96,10 @@ class AssetManifest:
     problems: Mapping[str, str]  # asset id -> why it cannot be used, in one line
 
     def in_split(self, split: str) -> tuple[Asset, ...]:
-        """Assets of "train", "test" or "all"; raises `DataError` for an unknown split, or one with nothing in it."""
-        if split not in SPLITS:
-            raise DataError(f"no split '{split}'; there are {', '.join(SPLITS)}")
-        chosen = tuple(asset for asset in self.assets if split in ("all", split_of(asset.id)))
-        if not chosen:
-            raise DataError(f"{self.path}: none of its {len(self.assets)} assets is in the split '{split}'")
-        return chosen
-
-
-def split_of(asset_id: str) -> str:
-    """ "train" or "test" (one in five), by the asset's id alone: a partial copy of a set splits like the whole."""
-    digest = int.from_bytes(hashlib.sha256(asset_id.encode()).digest()[:4], "little")
-    return "test" if digest < TEST_SHARE * 2**32 else "train"
+        """Assets of a split; raises `ConfigError` for an unknown one, `DataError` for one with nothing in it."""
+        return tuple(
+            in_split(self.assets, split, lambda asset: asset.id, where=self.path, kind="assets", setting="kubric.split")
+        )
 
 
 def read_manifest(path: Path | str, check_meshes: bool = True) -> AssetManifest:

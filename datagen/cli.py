@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from datagen.cli_export import export_command, import_command
 from datagen.errors import ConfigError, UserError, VoidgenError, did_you_mean
 
 app = typer.Typer(
@@ -35,7 +36,10 @@ GsoOption = Annotated[
 ]
 HdriOption = Annotated[str, typer.Option("--hdri", help="kubric: folder of environment maps of your own.")]
 OutOption = Annotated[Path, typer.Option("--out", help="The run folder to make or to go on with.")]
-ConfigOption = Annotated[str, typer.Option("--config", help="preview, standard, void, or the path of a TOML file.")]
+ConfigOption = Annotated[
+    list[str],
+    typer.Option("--config", help="preview, standard, void, eval, or a TOML file. May be repeated: the last one wins."),
+]
 SetOption = Annotated[
     list[str], typer.Option("--set", help="One setting, e.g. --set render.samples=16. May be repeated.")
 ]
@@ -81,7 +85,7 @@ def plan(
     data: DataOption = None,
     gso: GsoOption = "",
     hdri: HdriOption = "",
-    config: ConfigOption = "standard",
+    config: ConfigOption = ["standard"],  # noqa: B006 (typer copies it)
     overrides: SetOption = [],  # noqa: B006 (typer copies it)
     seed: SeedOption = None,
     limit: LimitOption = None,
@@ -152,7 +156,7 @@ def run_all(
     data: DataOption = None,
     gso: GsoOption = "",
     hdri: HdriOption = "",
-    config: ConfigOption = "standard",
+    config: ConfigOption = ["standard"],  # noqa: B006 (typer copies it)
     overrides: SetOption = [],  # noqa: B006
     seed: SeedOption = None,
     limit: LimitOption = None,
@@ -299,7 +303,7 @@ def _plan(
     gso: str,
     hdri: str,
     out: Path,
-    preset: str,
+    presets: list[str],
     overrides: list[str],
     seed: int | None,
     limit: int | None,
@@ -312,7 +316,7 @@ def _plan(
         raise ConfigError(f"unknown source '{source}'{did_you_mean(source, SOURCES)}")
     if hdri:
         overrides = [*overrides, f"kubric.hdri={Path(hdri).resolve()}"]
-    config = resolve_config(preset, overrides, seed)
+    config = resolve_config(presets, overrides, seed)
     if source == "kubric":
         planned = plan_kubric(gso, out, config, limit=limit, console=console)
     elif data is None:
@@ -348,6 +352,10 @@ def _pack(root: Path) -> None:
 
 def _workers(asked: int | None) -> int:
     return asked or _cores()
+
+
+app.command("export")(export_command)
+app.command("import")(import_command)
 
 
 def _cores() -> int:

@@ -15,6 +15,7 @@ from datagen.codec import dump_json, parse_record
 from datagen.errors import ConfigError, DataError, did_you_mean
 from datagen.quadmask import Policy
 from datagen.spec import LayerSettings, PhysicsSettings, RenderSettings
+from datagen.splits import check_split
 
 PRESETS = Path(__file__).parent / "configs"
 
@@ -35,9 +36,10 @@ class ClipSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class HumotoSettings:
-    """What HUMOTO's files do not say themselves."""
+    """Which sequences are taken, and what HUMOTO's files do not say themselves."""
 
     mocap_fps: float = 30.0  # the files are tagged 24; they were captured at 30
+    split: str = "train"  # of sequences and environment maps: train, test or all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class KubricSettings:
     """Which collision scenes are drawn, and from what."""
 
     families: str = ""  # names with commas between them; "": all, in turn
-    split: str = "train"  # of the assets: train, test or all
+    split: str = "train"  # of assets and environment maps: train, test or all
     null_share: float = 0.15  # of scenes in which the removed objects touch nothing
     hdri: str = ""  # folder of environment maps; "": those of Blender's wheel
 
@@ -105,19 +107,24 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 }
 
 
-def resolve_config(preset: str = "standard", overrides: Sequence[str] = (), seed: int | None = None) -> Config:
-    """Defaults, then a preset or TOML file, then `--set key=value` in order, then `--seed`.
+def resolve_config(
+    presets: str | Sequence[str] = "standard", overrides: Sequence[str] = (), seed: int | None = None
+) -> Config:
+    """Defaults, then presets or TOML files in order, then `--set key=value` in order, then `--seed`.
 
     Raises `ConfigError` for an unknown key (with the nearest one), a wrong type or a value out of range.
     """
     values = _plain(Config())
-    name, differences = load_preset(preset)
-    _merge(values, differences, name)
+    names = []
+    for preset in [presets] if isinstance(presets, str) else presets:
+        name, differences = load_preset(preset)
+        _merge(values, differences, name)
+        names.append(name)
     for override in overrides:
         _merge(values, _parse_override(override), f"--set {override}")
     if seed is not None:
         values["seed"] = seed
-    return check_limits(_build(values, name))
+    return check_limits(_build(values, ", ".join(names)))
 
 
 def load_preset(preset: str) -> tuple[str, dict[str, Any]]:
@@ -146,6 +153,8 @@ def check_limits(config: Config) -> Config:
     for key, (low, high) in LIMITS.items():
         if not low <= values[key] <= high:
             raise ConfigError(f"'{key}': expected {low:g} to {high:g}, found {values[key]}")
+    for key in ("humoto.split", "kubric.split"):
+        check_split(values[key], f"'{key}'")
     if config.layers.perturbed > config.physics.perturbed:
         raise ConfigError(
             f"'layers.perturbed': cannot render {config.layers.perturbed} perturbed simulations of "

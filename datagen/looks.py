@@ -10,6 +10,7 @@ import numpy as np
 from datagen.errors import SpecError
 from datagen.seeding import generator_for, seed_for
 from datagen.spec import CameraWish, LightWish, Pace, SurfaceWish
+from datagen.splits import is_in_split
 
 SENSOR_WIDTH_MM = 36.0  # full frame, so that focal lengths read as photographers know them
 FOCAL_LENGTHS_MM = (28.0, 32.0, 35.0, 40.0, 50.0)
@@ -47,8 +48,13 @@ def draw_camera(seed: int) -> CameraWish:
     )
 
 
-def draw_light(seed: int) -> LightWish:
-    """A window or lamp from one side, and an environment that fills the shadows."""
+def environments_of(split: str) -> tuple[str, ...]:
+    """Environments of "train", "test" or "all"; the plain sky, which is no map, is in each of them."""
+    return tuple(name for name in ENVIRONMENTS if not name or is_in_split(name, split))
+
+
+def draw_light(seed: int, split: str = "all") -> LightWish:
+    """A window or lamp from one side, and an environment of a split that fills the shadows."""
     rng = generator_for(seed, "light")
     return LightWish(
         key_azimuth_rad=float(rng.uniform(-math.pi, math.pi)),
@@ -57,7 +63,7 @@ def draw_light(seed: int) -> LightWish:
         key_size_m=float(rng.uniform(*KEY_SIZE_M)),
         key_strength=float(rng.uniform(0.9, 1.15)),
         fill_strength=float(rng.uniform(0.85, 1.15)),
-        environment=str(rng.choice(ENVIRONMENTS)),
+        environment=str(rng.choice(environments_of(split))),
     )
 
 

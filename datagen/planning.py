@@ -14,12 +14,14 @@ from datagen.cache import default_assets, extracted_sequence
 from datagen.codec import dump_json, write_json
 from datagen.config import Config
 from datagen.errors import ConfigError, DataError, RunFolderError, SceneError, UserError
+from datagen.looks import draw_light
 from datagen.runs import RunFolder, append_row, drop_rows, open_run, read_rows
 from datagen.seeding import generator_for
 from datagen.sequence import read_sequence
 from datagen.sources.humoto import SequenceFile, find_sequences, plan_scenes
 from datagen.sources.kubric import FAMILIES, check_families, plan_collisions
 from datagen.spec import SceneSpec
+from datagen.splits import in_split, map_name, recording_name
 from datagen.versions import versions
 
 STAGE = "plan"
@@ -41,7 +43,7 @@ def plan_humoto(data: Path, out: Path, config: Config, *, limit: int | None, wor
     The first clip of each sequence comes first, then the second of each: a larger `limit` adds scenes and changes
     none. A sequence that gives no scene is a row in failures.jsonl. Raises `UserError` when none gives one.
     """
-    files = find_sequences(data)
+    files = sequences_in_split(find_sequences(data), config.humoto.split, data, console)
     run = open_run(out, source="humoto", data=data, limit=limit, config=config, versions=versions())
     _drop_plan_rows(run)
     queues: list[list[SceneSpec]] = []
@@ -63,7 +65,7 @@ def plan_humoto(data: Path, out: Path, config: Config, *, limit: int | None, wor
         first = next(iter(problems.values()), f"no clip of {data} has anything that its person holds")
         raise DataError(f"no scene can be planned from {data}: {first}")
     for scene in scenes:
-        _write_spec(run, replace(scene, layers=config.layers))
+        _write_spec(run, replace(scene, light=draw_light(scene.seed, config.humoto.split), layers=config.layers))
     for name, problem in problems.items():
         append_row(run.failures, {"key": name, "stage": STAGE, "type": "DataError", "message": problem, "details": {}})
     return len(run.keys())
@@ -79,7 +81,7 @@ def plan_kubric(gso: str, out: Path, config: Config, *, limit: int | None, conso
         raise ConfigError("collision scenes are drawn without end: say how many with --limit N")
     families = [name.strip() for name in config.kubric.families.split(",") if name.strip()] or list(FAMILIES)
     check_families(families)
-    maps = environment_maps(config.kubric.hdri)
+    maps = environment_maps(config.kubric.hdri, config.kubric.split)
     manifest = read_manifest(gso or default_assets())
     planned = plan_collisions(
         manifest,
@@ -94,7 +96,7 @@ def plan_kubric(gso: str, out: Path, config: Config, *, limit: int | None, conso
         null_share=config.kubric.null_share,
         data_set="gso" if gso else "default-assets",
     )
-    scenes = [_lit_by(scene, maps) for scene in planned]
+    scenes = [_lit_by(scene, maps, config.kubric.split) for scene in planned]
     run = open_run(
         out,
         source="kubric",
@@ -112,20 +114,37 @@ def plan_kubric(gso: str, out: Path, config: Config, *, limit: int | None, conso
     return len(run.keys())
 
 
-def environment_maps(folder: str) -> list[Path]:
-    """Environment maps of a folder, sorted; none for "". Raises `DataError` when there is no folder or no map in it."""
+def sequences_in_split(
+    files: Sequence[SequenceFile], split: str, data: Path, console: Console
+) -> Sequence[SequenceFile]:
+    """Sequences of "train", "test" or "all"; raises `DataError` when there are none."""
+    chosen = in_split(
+        files,
+        split,
+        lambda file: recording_name(file.name),
+        where=str(data),
+        kind="sequences",
+        setting="humoto.split",
+    )
+    if len(chosen) < len(files):
+        console.print(f"plan: {len(chosen)} of {len(files)} sequences are in the split '{split}'", highlight=False)
+    return chosen
+
+
+def environment_maps(folder: str, split: str) -> list[Path]:
+    """Environment maps of a folder and split, sorted; none for "". Raises `DataError` when there are no such maps."""
     if not folder:
         return []
     maps = sorted(path.absolute() for path in Path(folder).glob("*") if path.suffix.lower() in HDRI_SUFFIXES)
     if not maps:
         raise DataError(f"--hdri {folder}: expected a folder with {' or '.join(HDRI_SUFFIXES)} files, found none")
-    return maps
+    return in_split(maps, split, map_name, where=f"--hdri {folder}", kind="environment maps", setting="kubric.split")
 
 
-def _lit_by(scene: SceneSpec, maps: Sequence[Path]) -> SceneSpec:
-    """The scene under one of the user's environment maps, if there are any."""
+def _lit_by(scene: SceneSpec, maps: Sequence[Path], split: str) -> SceneSpec:
+    """The scene under one of the user's environment maps, if there are any, else under one of Blender's."""
     if not maps:
-        return scene
+        return replace(scene, light=draw_light(scene.seed, split))
     chosen = maps[int(generator_for(scene.seed, "hdri").integers(len(maps)))]
     return replace(scene, light=replace(scene.light, environment=str(chosen)))
 

@@ -8,6 +8,8 @@
     metadata.json     `SampleMetadata`, with the sha256 of every other file
     prompt.json       {"bg": the counterfactual in words}
     segmentation.npz, depth.npz, flow.npz   if the spec asks for them; see `geometry_layers`
+    hidden.mp4, perturbed_<k>.mp4           likewise: the factual motion with the removed objects hidden, and the
+                      counterfactual from a start within measurement noise (`perturbed_poses` k of physics.npz)
 
 A sample is whole or absent, and a function of its scene: no clock or timing is in it.
 """
@@ -26,15 +28,17 @@ from datagen import __version__
 from datagen.camera import lens_of
 from datagen.codec import atomic_folder, read_npz, read_record, sha256_file, sha256_record, write_json, write_npz
 from datagen.errors import DataError
+from datagen.evalset import HIDDEN, perturbed_name
 from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene, with_spill
 from datagen.figures import effect_visibility, keep_differences, mask_statistics
 from datagen.frames import RenderedScene
 from datagen.geometry_layers import geometry_files, write_geometry
+from datagen.layers import HIDDEN_LAYER, perturbed_layer
 from datagen.metadata import FORMAT_VERSION, EffectVisibility, SampleMetadata, licence_of, removed_things, warnings_of
 from datagen.physics.perturb import read_perturbed
 from datagen.physics.records import NULL_EFFECT, PhysicsCertificate
 from datagen.quadmask import MaskLayers, Policy, compose_mask, parse_policy
-from datagen.spec import SceneSpec, Staging, World
+from datagen.spec import LayerSettings, SceneSpec, Staging, World
 from datagen.trajectory import Trajectory, read_trajectories
 from datagen.video import encode_mask, encode_rgb
 
@@ -107,15 +111,23 @@ def fill_sample(
     write_layers(folder / LAYERS, layers)
     write_npz(folder / PHYSICS, physics_arrays(spec, simulated))
     write_json(folder / PROMPT, {"bg": simulated.certificate.caption})
+    for name, layer in extra_videos(spec.layers).items():
+        encode_rgb(folder / name, scene.frames(layer), spec.clip.fps)
     write_geometry(spec, simulated.worlds, simulated.staging, render, folder)
     figures = {
         "mask": mask_statistics(mask, wanted),
         "keep_difference": keep_differences(full, removed, layers),
         "effect": effect_visibility(layers),
     }
-    names = sorted({*REQUIRED_FILES, *geometry_files(spec.layers)})
+    names = sorted({*REQUIRED_FILES, *geometry_files(spec.layers), *extra_videos(spec.layers)})
     files = {name: sha256_file(folder / name) for name in names}
     write_json(folder / METADATA, _metadata(spec, simulated.certificate, scene, provenance, files, figures))
+
+
+def extra_videos(layers: LayerSettings) -> dict[str, str]:
+    """Videos beside the required ones that a sample with these layers holds: file name, and the render's layer."""
+    hidden = {HIDDEN: HIDDEN_LAYER} if layers.hidden else {}
+    return hidden | {perturbed_name(index): perturbed_layer(index) for index in range(layers.perturbed)}
 
 
 def read_sample(root: Path) -> SampleInfo:

@@ -36,6 +36,7 @@ from datagen.sample import (
     RGB_FULL,
     RGB_REMOVED,
     VIDEOS,
+    extra_videos,
     read_layers,
     read_sample,
 )
@@ -127,8 +128,11 @@ def _check_files(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
 
 
 def _check_videos(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
-    """Length, rate and size of the three videos, by header and by decoding; missing ones are told elsewhere."""
-    for name in VIDEOS:
+    """Length, rate and size of all videos, by header and by decoding; missing required ones are told elsewhere."""
+    for name in extra_videos(metadata.spec.layers):
+        if name not in metadata.files:
+            yield Problem(where=str(path / METADATA), problem=f"files: lacks the sha256 of {name}")
+    for name in (*VIDEOS, *extra_videos(metadata.spec.layers)):
         file = path / name
         if file.is_file():
             yield from guarded(file, lambda file=file: _check_video(file, metadata))  # type: ignore[misc]

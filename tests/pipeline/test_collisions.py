@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datagen.assets import read_manifest, split_of
+from datagen.assets import read_manifest
 from datagen.cache import default_assets
 from datagen.codec import sha256_file
 from datagen.runs import RunFolder
+from datagen.splits import split_of
 from tests.pipeline.conftest import SMALL, datagen
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]

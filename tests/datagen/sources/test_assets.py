@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datagen.assets import category_of_asset, check_unpacked, read_manifest, split_of
+from datagen.assets import category_of_asset, check_unpacked, read_manifest
 from datagen.errors import ConfigError, DataError
 from datagen.meshes import read_obj, write_obj
 from datagen.sources.kubric import FAMILIES, MAX_OBJECTS, plan_collisions
 from datagen.spec import PhysicsSettings, RenderSettings, SceneSpec
+from datagen.splits import split_of
 
 CUBE = np.array([[x, y, z] for x in (-0.05, 0.05) for y in (-0.05, 0.05) for z in (-0.05, 0.05)])
 FACES = np.array(
@@ -92,7 +93,7 @@ def test_split_depends_on_the_id_alone(tmp_path: Path) -> None:
     manifest = read_manifest(tmp_path)
     parts = [{asset.id for asset in manifest.in_split(split)} for split in ("train", "test")]
     assert parts[0] | parts[1] == {asset.id for asset in manifest.assets} and not parts[0] & parts[1]
-    with pytest.raises(DataError, match="no split 'tset'"):
+    with pytest.raises(ConfigError, match="no split 'tset'"):
         manifest.in_split("tset")
 
 
