@@ -81,16 +81,12 @@ def samples_of(runs: Sequence[Path]) -> list[SampleInfo]:
     for run in runs:
         paths = RunFolder(root=run).sample_paths()
         if not paths:
-            raise DataError(
-                f"{run}: holds no finished sample; make some with `datagen run`, see `datagen status {run}`"
-            )
+            raise DataError(f"{run}: holds no finished sample; see `datagen status {run}`")
         for path in paths:
             sample = read_sample(path)
             key = sample.metadata.key
             if key in found:
-                raise DataError(
-                    f"the key '{key}' occurs in {found[key].root} and in {path}; export one of the two runs"
-                )
+                raise DataError(f"the key '{key}' occurs twice: {found[key].root}, {path}; export one of the two")
             if sample.metadata.mask.form != Form.QUAD:
                 policy = sample.metadata.mask.policy
                 raise DataError(
