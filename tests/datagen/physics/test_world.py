@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import trimesh
+from scipy.spatial.transform import Rotation
 
 from datagen.physics.bodies import FLOOR, Body, WorldRun
 from datagen.physics.decompose import parts_from_hulls
@@ -62,6 +63,25 @@ def test_a_dropped_box_lands_on_concave_furniture_not_in_its_hull() -> None:
     crate = replace(box_body("crate", (1, 1, 1), pose(0, 0, 0), dynamic=False), vertices=vertices, faces=faces)
     result = run(crate, box_body("box", (0.2, 0.2, 0.1), pose(0, 0, 0.6)), num_frames=36)
     assert result.poses[-1, 1, 2] == pytest.approx(0.1 + 0.05, abs=0.004)
+
+
+@pytest.mark.parametrize("substep_hz", [480, 4000])
+@pytest.mark.parametrize("sunk_m", [0.001, 0.008])
+def test_what_begins_within_the_floor_is_lifted_out_and_not_thrown(sunk_m: float, substep_hz: int) -> None:
+    box = box_body("box", (0.3, 0.3, 0.3), pose(0, 0, 0.15 - sunk_m))
+    result = run(box, num_frames=7, substep_hz=substep_hz)
+    assert result.centre[:, 0, 2].max() < 0.15 + 0.0015  # the surface, and the margin that Bullet keeps
+    assert result.speed.max() < 0.02
+    assert result.poses[-1, 0, 2] == pytest.approx(0.151, abs=0.0005)
+
+
+def test_a_tumbling_body_keeps_its_angular_momentum() -> None:
+    body = replace(box_body("box", (0.1, 0.2, 0.3), pose(0, 0, 8)), angular=np.array([0.3, 12.0, 0.2]))
+    result = run(body)
+    assert body.parts is not None
+    turns = Rotation.from_quat(result.poses[:, 0, 3:], scalar_first=True)
+    momentum = turns.apply(turns.inv().apply(result.angular_velocity[:, 0]) @ body.parts.inertia)
+    assert np.allclose(momentum, momentum[0], atol=0.005 * np.linalg.norm(momentum[0]))
 
 
 def test_equal_worlds_run_equally() -> None:
