@@ -199,10 +199,10 @@ def status(run: RunArgument, as_json: JsonOption = False) -> None:
 
 @app.command()
 def validate(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A run folder, a sample folder or a shard.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A run folder, sample, shard or eval set.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Check that samples and shards are whole; exit code 1 and the list of problems otherwise."""
+    """Check that samples, shards and eval sets are whole; exit code 1 and the list of problems otherwise."""
     from datagen.codec import dump_json
     from datagen.validate import validate_path
 
@@ -370,9 +370,10 @@ def main() -> None:
     except VoidgenError as error:
         console.print(f"error: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
         sys.exit(EXIT_USER_ERROR)
-    except KeyboardInterrupt:
-        console.print("interrupted; run the same command again to go on where it stopped")
-        sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as end:
+        if end.code == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C
+            console.print("interrupted; run the same command again to go on where it stopped")
+        raise
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Is it whole? Checks a sample folder, a shard, a folder of shards or a run, and lists what is wrong, never raising."""
+"""Is it whole? Checks a sample, a shard, a folder of shards, a run or an eval set, and lists what is wrong.
+
+Nothing is raised for bad content.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from pathlib import Path
 
 from datagen.codec import sha256_file
 from datagen.errors import VoidgenError
+from datagen.evalset import EVAL_MANIFEST, GROUND_TRUTH
+from datagen.evalset_files import evalset_problems, read_evalset
 from datagen.runs import RUN_FILE, STAGE_FOLDERS, RunFolder
 from datagen.sample import METADATA, REQUIRED_FILES
 from datagen.sample_checks import Problem, check_leftovers, check_sample, guarded, problem_of
@@ -21,8 +26,8 @@ class ValidationReport:
     """What was looked at, and what is wrong with it."""
 
     path: str
-    kind: str  # "run", "sample", "shard", "shards", or "unknown"
-    checked: int  # samples, those in shards included
+    kind: str  # "run", "sample", "shard", "shards", "eval-set", or "unknown"
+    checked: int  # samples, those in shards included; of an eval set its clips
     problems: tuple[Problem, ...]
 
     @property
@@ -44,6 +49,8 @@ def _kind_of(path: Path) -> str:
         return "shard" if path.suffix == ".tar" else "unknown"
     if (path / RUN_FILE).is_file() or (path / "specs").is_dir():
         return "run"
+    if (path / EVAL_MANIFEST).is_file() and (path / GROUND_TRUTH).is_dir():
+        return "eval-set"
     if (path / INDEX_FILE).is_file() or any(path.glob("*.tar")):
         return "shards"
     if any((path / name).exists() for name in (METADATA, *REQUIRED_FILES)):
@@ -53,7 +60,10 @@ def _kind_of(path: Path) -> str:
 
 def _check_unknown(path: Path, _: list[str]) -> Iterator[Problem]:
     found = "nothing is there" if not path.exists() else "a file" if path.is_file() else "a folder with none of these"
-    expected = f"a run folder ({RUN_FILE}), a sample folder ({METADATA}), a .tar shard or a folder of shards"
+    expected = (
+        f"a run folder ({RUN_FILE}), a sample folder ({METADATA}), a .tar shard, a folder of shards or an eval set "
+        f"({EVAL_MANIFEST} and {GROUND_TRUTH}/)"
+    )
     yield Problem(where=str(path), problem=f"expected {expected}; found: {found}")
 
 
@@ -175,10 +185,24 @@ def _check_packed(run: RunFolder, samples: set[str]) -> Iterator[Problem]:
         yield Problem(where=str(run.shards / INDEX_FILE), problem=problem)
 
 
+def _check_evalset(path: Path, counted: list[str]) -> Iterator[Problem]:
+    """Files of an eval set that are not those of its manifest."""
+    try:
+        manifest, items = read_evalset(path)
+    except VoidgenError as error:
+        yield problem_of(path / EVAL_MANIFEST, error)
+        return
+    counted += [item.entry.key for item in items]
+    for line in evalset_problems(path, manifest):
+        where, _, problem = line.partition(": ")
+        yield Problem(where=where, problem=problem)
+
+
 _CHECKS: dict[str, Callable[[Path, list[str]], Iterator[Problem]]] = {
     "run": _check_run,
     "sample": check_sample,
     "shard": _check_shard,
     "shards": _check_shards,
+    "eval-set": _check_evalset,
     "unknown": _check_unknown,
 }
