@@ -1,0 +1,1 @@
+"""Samples in the layouts of others; one module a format."""
