@@ -168,6 +168,7 @@ def main() -> None:
     except VoidgenError as error:
         _say(f"error: {error}", "red")
         sys.exit(EXIT_USER_ERROR)
-    except KeyboardInterrupt:
-        _say("interrupted; run the same command again to go on where it stopped", "")
-        sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as end:
+        if end.code == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C
+            _say("interrupted; run the same command again to go on where it stopped", "")
+        raise

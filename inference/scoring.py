@@ -61,7 +61,7 @@ def choose_metrics(names: Sequence[str]) -> dict[str, Metric]:
     known = all_metrics()
     for name in names:
         if name not in known and name not in GROUPS:
-            raise ConfigError(f"--metrics: unknown metric or group '{name}'{did_you_mean(name, [*GROUPS, *known])}")
+            raise ConfigError(f"--metrics: unknown metric or group '{name}'{did_you_mean(name, {*GROUPS, *known})}")
     return {name: one for name, one in known.items() if not names or name in names or one.group in names}
 
 
