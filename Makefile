@@ -21,10 +21,13 @@ FRAMES     ?=
 EVAL_ARGS   = --config $(PRESET) --config eval --seed $(EVAL_SEED) --limit $(N) \
     $(if $(SIZE),--set render.width=$(firstword $(subst x, ,$(SIZE))) --set render.height=$(lastword $(subst x, ,$(SIZE)))) \
     $(if $(FRAMES),--set clips.num_frames=$(FRAMES))
+EVALUATE   := runs/evaluate
+DATA       ?=
+PREDICTIONS ?=
 ARGS       ?=
 DEMO       := runs/demo-data
 
-.PHONY: help setup lock humoto-shards kubric-shards eval-set test check format clean
+.PHONY: help setup lock humoto-shards kubric-shards eval-set evaluate test check format clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */ - /'
@@ -60,6 +63,18 @@ endif
 	    --set humoto.split=$(HUMOTO_SPLIT) $(ARGS)
 	$(DATAGEN) run kubric $(if $(GSO),--gso $(GSO)) $(if $(HDRI),--hdri $(HDRI)) --out $(EVAL_OUT)-kubric $(EVAL_ARGS) $(ARGS)
 	$(DATAGEN) export void-eval $(EVAL_OUT)-humoto $(EVAL_OUT)-kubric $(EVAL_OUT)
+
+# On a fresh machine: a small eval set, and a tiny model whose weights are random, to show the way.
+evaluate: $(READY)  ## DATA=EVALSET PREDICTIONS='NAME=DIR ...' OUT=... -> table and report; without DATA a small set of its own
+ifeq ($(DATA),)
+	$(MAKE) eval-set OUT=$(EVALUATE)/eval-set N=2 PRESET=preview SIZE=192x112 FRAMES=16
+	$(BIN)/python -m inference tiny-model $(EVALUATE)/tiny --if-missing
+	$(BIN)/python -m inference run --data $(EVALUATE)/eval-set --out $(EVALUATE)/void-untrained \
+	    --base $(EVALUATE)/tiny/CogVideoX-Fun-V1.5-5b-InP --pass1 $(EVALUATE)/tiny/void_pass1.safetensors \
+	    --set width=192 --set height=112 --set steps=2 --set window_frames=21 --set overlap_frames=8
+endif
+	$(BIN)/python -m inference evaluate --data $(or $(DATA),$(EVALUATE)/eval-set) --out $(or $(OUT),$(EVALUATE)/report) \
+	    $(foreach one,$(or $(PREDICTIONS),$(if $(DATA),,void=$(EVALUATE)/void-untrained)),--predictions $(one)) $(ARGS)
 
 test: $(READY)  ## the whole suite
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)

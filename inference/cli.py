@@ -57,11 +57,14 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Draws all noise, for ea
 def tiny_model(
     dest: Annotated[Path, typer.Argument(metavar="DEST", help="The folder to make.")],
     seed: Annotated[int, typer.Option("--seed", help="Draws the weights.")] = 0,
+    if_missing: Annotated[bool, typer.Option("--if-missing", help="Do nothing if DEST is there already.")] = False,
 ) -> None:
     """Write a tiny, untrained model in the exact layout of VOID's weights: to try commands, not to look at.
 
     Example: python -m inference tiny-model runs/tiny
     """
+    if if_missing and dest.is_dir():
+        return
     quiet_libraries()
     from inference.tiny_model import BASE_NAME, PASS1_NAME, PASS2_NAME, make_tiny_model
 
