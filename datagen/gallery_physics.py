@@ -71,7 +71,7 @@ class Courses:
         )
 
     def _plot(self, title: str, unit: str, measure: Callable[[np.ndarray], np.ndarray]) -> Plot:
-        names = {World.FACTUAL: ("as filmed", Role.FILMED), World.COUNTERFACTUAL: ("without", Role.TRUTH)}
+        names = {World.FACTUAL: ("with", Role.FILMED), World.COUNTERFACTUAL: ("without", Role.TRUTH)}
         lines = tuple(
             Line(name=names[world][0], role=names[world][1], values=curve(measure(course)))
             for world, course in self.worlds.items()

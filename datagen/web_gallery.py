@@ -11,6 +11,7 @@ A sample's folder is made once; it is made again when the sample has changed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -21,7 +22,7 @@ from urllib.parse import quote
 import numpy as np
 
 from datagen import cluster
-from datagen.codec import PARTIAL_SUFFIX, atomic_folder, read_npz, remove_tree, sha256_file
+from datagen.codec import atomic_folder, read_npz, remove_tree, sha256_file
 from datagen.errors import DataError, SpecError, UserError
 from datagen.gallery import OVERLAY
 from datagen.gallery_physics import certificate_table, objects_table, plot_groups
@@ -32,15 +33,15 @@ from datagen.runs import RunFolder, read_rows
 from datagen.sample import LAYERS, MASK, METADATA, PHYSICS, RGB_FULL, RGB_REMOVED, read_layers, read_sample
 from datagen.spec import SceneSpec
 from datagen.video import iterate_rgb
-from datagen.web.page import CLIP_SCRIPT, is_clip_folder, is_current, write_clip, write_page
+from datagen.web.page import CLIP_SCRIPT, is_current, own_folders, write_clip, write_page
 from datagen.web.records import Clip, Entry, Overlay, PageHead, Pane, Poster, Tone, Variant, Word
 from datagen.web.tiles import write_poster, write_tiles
 
-FORMAT = 1  # of what is beside the page; another one makes all of it again
+FORMAT = 2  # of what is beside the page; another one makes all of it again
 FACETS = ("source", "family", "object", "effect", "verdict", "label")
 MAX_DETAIL = 600  # letters of one detail, of its end: logs end with the reason
 REJECTED, FAILED, BROKEN = "Rejected", "Failed", "Broken"
-VIEWS, FILMED, WITHOUT, LABELLED = "views.mp4", "filmed", "without", "labelled"
+VIEWS, FILMED, WITHOUT, MASK_VIEW, LABELLED = "views.mp4", "filmed", "without", "mask", "labelled"
 LAYER_COLORS = {
     "removed": ("#e62828", "pixels of what is removed, as filmed"),
     "moved_before": ("#e6a800", "surfaces that move or are elsewhere without it, where they were"),
@@ -69,11 +70,6 @@ class GalleryReport:
     broken: tuple[str, ...]  # why samples could not be shown
 
 
-def files_of(page: Path) -> Path:
-    """The folder beside a page."""
-    return page.with_name(f"{page.stem}_files")
-
-
 def write_gallery(root: Path, out: Path, workers: int = 1) -> GalleryReport:
     """Make the page `out` of a run, and the folder beside it.
 
@@ -87,10 +83,8 @@ def write_gallery(root: Path, out: Path, workers: int = 1) -> GalleryReport:
         raise UserError(f"{root}: nothing to show yet; make samples with `datagen render {root}` and `datagen compose`")
     if out.suffix.lower() not in (".html", ".htm") or out.is_dir():
         raise UserError(f"--out {out}: expected the name of a page, e.g. {out.with_suffix('.html').name}")
-    files = files_of(out)
-    _check_own(files)
-    clips = _make_clips([GalleryTask(sample=path, folder=files / path.name) for path in samples], workers)
-    _remove_stale(files, {path.name for path in samples})
+    folders = own_folders(out, [path.name for path in samples])
+    clips = _make_clips([GalleryTask(sample=path, folder=folders[path.name]) for path in samples], workers)
     others = [_ended(run, row, REJECTED) for row in rejected] + [_ended(run, row, FAILED) for row in failed]
     entries = sorted(clips, key=lambda entry: entry.key) + others
     settings = info.config
@@ -116,30 +110,6 @@ def write_gallery(root: Path, out: Path, workers: int = 1) -> GalleryReport:
     broken = tuple(entry.caption for entry in entries if entry.kind == BROKEN)
     made = sum(entry.kind == "clip" for entry in entries)
     return GalleryReport(page=out, samples=made, rejected=len(rejected), failed=len(failed), broken=broken)
-
-
-def _check_own(files: Path) -> None:
-    """Refuse to write into a folder that holds anything else."""
-    strangers = [path.name for path in _listed(files) if not is_clip_folder(path)]
-    if files.is_file() or strangers:
-        found = f"it holds {strangers[0]}" if strangers else "it is a file"
-        raise UserError(f"{files}: wanted for the page's videos, and {found}; choose another --out")
-
-
-def _listed(files: Path) -> list[Path]:
-    """What the folder holds, without what a crash left half-made, which is removed."""
-    found = sorted(files.iterdir()) if files.is_dir() else []
-    for path in found:
-        if path.name.endswith(PARTIAL_SUFFIX):
-            remove_tree(path)
-    return [path for path in found if path.exists()]
-
-
-def _remove_stale(files: Path, keys: set[str]) -> None:
-    """Remove clips of samples that are gone."""
-    for folder in _listed(files):
-        if folder.name not in keys and is_clip_folder(folder):
-            remove_tree(folder)
 
 
 def _make_clips(tasks: list[GalleryTask], workers: int) -> list[Entry]:
@@ -174,8 +144,7 @@ def _fill_folder(sample: Path, metadata: SampleMetadata, folder: Path, digest: s
     views: dict[str, Iterator[np.ndarray]] = {
         FILMED: iterate_rgb(sample / RGB_FULL),
         WITHOUT: iterate_rgb(sample / RGB_REMOVED),
-        "mask": (paint_mask(picture[..., 0]) for picture in iterate_rgb(sample / MASK)),
-        LABELLED: (_matte(picture[..., 0] != Label.KEEP) for picture in iterate_rgb(sample / MASK)),
+        **mask_views(sample / MASK),
     }
     views |= {name: (_matte(frame) for frame in layer) for name, layer in layers.arrays().items()}
     tiles = write_tiles(folder / VIEWS, views, fps=metadata.fps, num_frames=metadata.num_frames)
@@ -193,6 +162,21 @@ def _fill_folder(sample: Path, metadata: SampleMetadata, folder: Path, digest: s
         tables=(certificate_table(metadata.certificate), objects_table(metadata)),
     )
     write_clip(folder / CLIP_SCRIPT, clip, digest)
+
+
+def mask_views(mask: Path) -> dict[str, Iterator[np.ndarray]]:
+    """A quadmask's video in colours, and the matte of all that it marks."""
+    return {
+        MASK_VIEW: (paint_mask(picture[..., 0]) for picture in iterate_rgb(mask)),
+        LABELLED: (_matte(picture[..., 0] != Label.KEEP) for picture in iterate_rgb(mask)),
+    }
+
+
+def mask_overlay(policy: str) -> Overlay:
+    """The quadmask over a picture."""
+    legend = tuple((label.name, "#" + bytes(color).hex()) for label, color in OVERLAY.items())
+    title = f"the quadmask, policy {policy}"
+    return Overlay(name=MASK_VIEW, view=MASK_VIEW, matte=LABELLED, title=title, legend=legend)
 
 
 def paint_mask(mask: np.ndarray) -> np.ndarray:
@@ -216,26 +200,18 @@ def poster_frame(layers: MaskLayers) -> int:
 
 def overlays(metadata: SampleMetadata) -> tuple[Overlay, ...]:
     """The mask and the layers of evidence behind it."""
-    legend = tuple((label.name, "#" + bytes(color).hex()) for label, color in OVERLAY.items())
-    mask = Overlay(
-        name="mask",
-        view="mask",
-        matte=LABELLED,
-        title=f"the quadmask, policy {metadata.mask.policy}",
-        legend=legend,
-    )
     layers = (
         Overlay(name=name.replace("_", " "), view=name, color=color, title=title)
         for name, (color, title) in LAYER_COLORS.items()
     )
-    return (mask, *layers)
+    return (mask_overlay(metadata.mask.policy), *layers)
 
 
 def _panes() -> tuple[Pane, ...]:
     return (
-        Pane(title="As filmed", view=FILMED),
+        Pane(title="With", view=FILMED),
         Pane(title="Without", view=WITHOUT),
-        Pane(title="Mask", view=FILMED, overlay="mask"),
+        Pane(title="Mask", view=FILMED, overlay=MASK_VIEW),
         Pane(title="Difference × 4", view=FILMED, against=WITHOUT),
     )
 
@@ -263,8 +239,9 @@ def _facts(metadata: SampleMetadata) -> tuple[tuple[str, str], ...]:
 def _entry(metadata: SampleMetadata, folder: str) -> Entry:
     """A finished sample's card."""
     effect = NULL_EFFECT not in metadata.labels
-    removed = " and ".join(thing.category for thing in metadata.removed)
-    words = [Word(text=f"without {removed}"), Word(text=metadata.sequence)]
+    removed = Counter(thing.category.replace("_", " ") for thing in metadata.removed)
+    without = " and ".join(f"{count} × {name}" if count > 1 else name for name, count in removed.items())
+    words = [Word(text=f"without {without}"), Word(text=metadata.sequence)]
     words += [Word(text=label.replace("_", " "), tone=Tone.NOTE) for label in metadata.labels]
     facets = scene_facets(metadata.spec) | {
         "effect": ("effect" if effect else "no effect",),
@@ -279,8 +256,8 @@ def _entry(metadata: SampleMetadata, folder: str) -> Entry:
         chips=tuple(words),
         facets=facets,
         posters=(
-            Poster(file=f"{link}/{FILMED}.jpg", alt="as filmed"),
-            Poster(file=f"{link}/{WITHOUT}.jpg", alt="without what is removed"),
+            Poster(file=f"{link}/{FILMED}.jpg", alt="with it"),
+            Poster(file=f"{link}/{WITHOUT}.jpg", alt="without it"),
         ),
         script=f"{link}/{CLIP_SCRIPT}",
     )

@@ -15,7 +15,8 @@ from typing import Any
 import jinja2
 from pydantic_core import to_jsonable_python
 
-from datagen.codec import atomic_path
+from datagen.codec import PARTIAL_SUFFIX, atomic_path, remove_tree
+from datagen.errors import UserError
 from datagen.web.records import Clip, PageHead
 
 STYLE = "style.css"
@@ -55,8 +56,26 @@ def is_current(path: Path, digest: str) -> bool:
     return path.is_file() and path.read_text().startswith(f"{_first_line(digest)}\n")
 
 
-def is_clip_folder(folder: Path) -> bool:
-    """Whether a folder is one of ours, so that it may be replaced or removed."""
+def own_folders(page: Path, keys: Sequence[str]) -> dict[str, Path]:
+    """Where each clip of a page goes: a folder beside the page, cleared of clips that are gone and of half-made ones.
+
+    Raises `UserError` where the page would overwrite a folder, or the clips' folder holds anything else.
+    """
+    if page.suffix.lower() not in (".html", ".htm") or page.is_dir():
+        raise UserError(f"{page}: expected the name of a page, e.g. {page.with_suffix('.html').name}")
+    root = page.with_name(f"{page.stem}_files")
+    if root.is_file():
+        raise UserError(f"{root} is a file; it is wanted as the folder of the page's videos: choose another --out")
+    for path in sorted(root.iterdir()) if root.is_dir() else []:
+        ours = path.name.endswith(PARTIAL_SUFFIX) or _is_clip_folder(path)
+        if not ours:
+            raise UserError(f"{root}: wanted for the page's videos, and it holds {path.name}: choose another --out")
+        if path.name not in keys:
+            remove_tree(path)
+    return {key: root / key for key in keys}
+
+
+def _is_clip_folder(folder: Path) -> bool:
     script = folder / CLIP_SCRIPT
     return script.is_file() and script.read_text().startswith(_first_line(""))
 

@@ -93,7 +93,7 @@ class ClipView {
     this.tables = el("div", { class: "tables" });
     const facts = el("dl", { class: "facts" }, clip.facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
     this.body.replaceChildren(
-      el("p", { class: "lead" }, clip.caption), this.variants, this.player.node, el("p", { class: "note keys" }, KEYS),
+      el("p", { class: "lead" }, clip.caption), this.variants, this.player.node, el("p", { class: "hint keys" }, KEYS),
       this.figures, facts, this.tables);
     this.choose(this.variantName);
     this.body.scrollTop = 0;
@@ -117,7 +117,7 @@ class ClipView {
       this.choose(name);
       this.variants.querySelector("select").focus();
     }, { class: "variant" });
-    return [pick, chosen.note ? el("p", { class: `note ${chosen.tone}` }, chosen.note) : null].filter(Boolean);
+    return [pick, chosen.note ? el("p", { class: `hint ${chosen.tone}` }, chosen.note) : null].filter(Boolean);
   }
 
   showPlots(groups) {

@@ -16,7 +16,7 @@ class Player {
     this.video = el("video", { src: folder + tiles.file, preload: "auto", muted: true, playsinline: true, loop: true, class: "source", tabindex: "-1", "aria-hidden": "true" });
     this.video.muted = true;
     this.message = el("p", { class: "empty", role: "alert", hidden: true });
-    this.stage = el("div", { class: "stage" });
+    this.stage = el("div", { class: "stage", style: `--aspect: ${tiles.width / tiles.height}` });
     this.switches = el("div", { class: "switches" });
     this.node = el("section", { class: "player", "aria-label": "Player", "data-frame": "0", "data-state": "loading" }, this.video, this.message, this.stage, this.controls(), this.switches);
     this.listen();

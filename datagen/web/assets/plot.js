@@ -76,15 +76,14 @@ class Plot {
   grid() {
     const nodes = [];
     const [low, high] = this.range();
-    for (const value of ticks(low, high, 4)) {
+    for (const [value, text] of ticks(low, high, 4)) {
       const y = this.y(value);
       nodes.push(svg("line", { class: "grid", x1: PLOT_MARGIN.left, x2: this.width - PLOT_MARGIN.right, y1: y, y2: y }));
-      nodes.push(svg("text", { x: PLOT_MARGIN.left - 6, y: y + 4, "text-anchor": "end" }, figure(value, 2)));
+      nodes.push(svg("text", { x: PLOT_MARGIN.left - 6, y: y + 4, "text-anchor": "end" }, text));
     }
     const last = (this.numFrames - 1) / this.fps;
-    for (const time of ticks(0, last, Math.max(2, Math.floor(this.width / 90)))) {
-      const text = `${figure(time, 2)} s`;
-      nodes.push(svg("text", { x: this.x(time * this.fps), y: PLOT_HEIGHT - 6, "text-anchor": "middle" }, text));
+    for (const [time, text] of ticks(0, last, Math.max(2, Math.floor(this.width / 90)))) {
+      nodes.push(svg("text", { x: this.x(time * this.fps), y: PLOT_HEIGHT - 6, "text-anchor": "middle" }, `${text} s`));
     }
     return nodes;
   }
@@ -149,13 +148,15 @@ function runs(values) {
   return found;
 }
 
-/** Round numbers between two ends, about `count` of them. */
+/** Round numbers between two ends, at most `count` steps apart, each with its text. */
 function ticks(low, high, count) {
   const rough = (high - low) / Math.max(1, count);
-  if (!(rough > 0)) return [low];
+  if (!(rough > 0)) return [[low, figure(low)]];
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * (1 - 1e-9));
+  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const found = [];
-  for (let index = Math.ceil(low / step); index * step <= high + step * 1e-6; index++) found.push(Number((index * step).toPrecision(6)));
+  for (let index = Math.ceil(low / step); index * step <= high + step * 1e-6; index++)
+    found.push([index * step, minus((index * step).toFixed(decimals))]);
   return found;
 }

@@ -12,7 +12,7 @@ function makeTable(table) {
   if (table.rows.length > 1) sortable(node);
   return el("section", { class: "block" },
     el("h3", {}, table.title),
-    table.note ? el("p", { class: "note" }, table.note) : null,
+    table.note ? el("p", { class: "hint" }, table.note) : null,
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": table.title }, node));
 }
 
