@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from datagen.codec import read_record
+from datagen.errors import ConfigError, did_you_mean
+from inference.scores import ALL, SCORES_JSON, Scores
+
 if TYPE_CHECKING:
     from inference.evaluation import ClipOutcome
-    from inference.scores import Scores
     from inference.scoring import ClipJob
 
 console = Console(stderr=True)
@@ -36,6 +39,7 @@ CompareOption = Annotated[
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Clips at a time; default: one a core.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit code 1 if anything could not be scored.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Draws the bootstrap's samples.")]
+SubsetOption = Annotated[str, typer.Option("--subset", help="all, source=..., family=..., effect=yes or effect=no.")]
 RayOption = Annotated[str, typer.Option("--ray", help="off (plain processes), local, auto or HOST:PORT.")]
 
 
@@ -49,14 +53,15 @@ def evaluate(
     workers: WorkersOption = None,
     strict: StrictOption = False,
     seed: SeedOption = 0,
-    ray: RayOption = "off",
+    ray: SubsetOption = Annotated[str, typer.Option("--subset", help="all, source=..., family=..., effect=yes or effect=no.")]
+RayOption = "off",
 ) -> None:
     """Score predictions against an eval set's physics; run it again to go on where it stopped.
 
     Example: python -m inference evaluate --data EVALSET --predictions void=PRED --out REPORT
     """
     from inference.evaluation import check_compared, collect, pending_jobs, prepare, write_scores
-    from inference.table import headline_metrics, print_comparisons, print_scores
+    from inference.table import choose_columns, print_comparisons, print_scores
 
     pairs = [compare] if compare else []
     evaluation = prepare(
@@ -73,12 +78,37 @@ def evaluate(
     scores = collect(evaluation, outcomes, pairs)
     write_scores(out, scores)
     tables = Console()
-    print_scores(scores, tables, headline_metrics(scores))
+    print_scores(scores, tables, choose_columns(scores, ()))
     print_comparisons(scores.comparisons, tables)
     failed = _say_failures(scores)
     typer.echo(f"{len(scores.rows)} rows, {len(scores.clips)} clips: {_write_report(out)}")
     if failed and strict:
         raise typer.Exit(EXIT_PROBLEMS)
+
+
+def table(
+    report: Annotated[Path, typer.Argument(metavar="REPORT", help="A folder that `evaluate` wrote.")],
+    metrics: MetricsOption = [],  # noqa: B006
+    subset: Annotated[
+        str, typer.Option("--subset", help="all, source=..., family=..., effect=yes or effect=no.")
+    ] = ALL,
+    markdown: Annotated[bool, typer.Option("--markdown", help="For a document.")] = False,
+) -> None:
+    """Print the table of an evaluation: the first metric of each group, or the metrics or groups asked for.
+
+    Example: python -m inference table REPORT --metrics trajectory --subset source=kubric --markdown
+    """
+    from inference.table import choose_columns, markdown_table, print_scores
+
+    scores = read_record(Scores, report / SCORES_JSON)
+    columns = choose_columns(scores, _names(metrics))
+    known = {one.subset for one in scores.summaries}
+    if subset not in known:
+        raise ConfigError(f"--subset: unknown subset '{subset}'{did_you_mean(subset, known)}")
+    if markdown:
+        typer.echo(markdown_table(scores, columns, subset))
+    else:
+        print_scores(scores, Console(), columns, subset)
 
 
 def _names(given: list[str]) -> list[str]:

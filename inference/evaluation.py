@@ -19,10 +19,10 @@ from datagen.evalset_files import read_evalset, verify_evalset
 from datagen.worker import Usage, run_engine
 from inference.metrics.api import Direction, Metric
 from inference.rows import RowSource, generated_rows, prediction_rows, video_of
-from inference.scores import SCORES_CSV, SCORES_FORMAT_VERSION, SCORES_JSON, Cell, Scores, cell_path, info_of
+from inference.scores import ALL, SCORES_CSV, SCORES_FORMAT_VERSION, SCORES_JSON, Cell, Scores, cell_path, info_of
 from inference.scores_csv import write_csv
 from inference.scoring import ClipJob, choose_metrics, clip_digest, current_cell
-from inference.summaries import ALL, compare, summarise
+from inference.summaries import compare, summarise
 
 HEADLINE_GROUP = "margin"
 EVALUATION = "evaluation.json"

@@ -27,6 +27,7 @@ SCORES_CSV = "scores.csv"
 CELLS = "cells"
 ROWS = "rows"
 TRACK_DECIMALS = 2  # of a pixel
+ALL = "all"  # the subset of every clip
 
 
 class RowKind(StrEnum):

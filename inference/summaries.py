@@ -11,11 +11,10 @@ from datagen.evalset import EvalEntry
 from datagen.physics.records import NULL_EFFECT
 from datagen.seeding import generator_for
 from inference.metrics.api import Direction, Metric
-from inference.scores import Cell, Comparison, Summary
+from inference.scores import ALL, Cell, Comparison, Summary
 
 RESAMPLES = 9_999
 CONFIDENCE = 0.95
-ALL = "all"
 
 
 def subsets(clips: Sequence[EvalEntry]) -> dict[str, tuple[str, ...]]:

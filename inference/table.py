@@ -7,19 +7,24 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from inference.scores import Comparison, MetricInfo, Row, Scores, Summary
-from inference.summaries import ALL
+from datagen.errors import ConfigError, did_you_mean
+from inference.scores import ALL, Comparison, MetricInfo, Row, Scores, Summary
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 PLAIN_WIDTH = 200  # where there is no terminal whose width counts
 
 
-def headline_metrics(scores: Scores) -> list[MetricInfo]:
-    """The first metric of every group."""
-    firsts: dict[str, MetricInfo] = {}
-    for metric in scores.metrics:
-        firsts.setdefault(metric.group, metric)
-    return list(firsts.values())
+def choose_columns(scores: Scores, names: Sequence[str]) -> list[MetricInfo]:
+    """The metrics of these names or groups; the first of every group for none. Raises `ConfigError` for others."""
+    groups = [metric.group for metric in scores.metrics]
+    known = {*groups, *(metric.name for metric in scores.metrics)}
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"--metrics: the report has no metric or group '{name}'{did_you_mean(name, known)}")
+    firsts = {group: groups.index(group) for group in groups}
+    if not names:
+        return [scores.metrics[index] for index in firsts.values()]
+    return [metric for metric in scores.metrics if metric.name in names or metric.group in names]
 
 
 def print_scores(scores: Scores, console: Console, metrics: Sequence[MetricInfo], subset: str = ALL) -> None:
@@ -34,7 +39,7 @@ def print_scores(scores: Scores, console: Console, metrics: Sequence[MetricInfo]
     console.print(table)
 
 
-def markdown(scores: Scores, metrics: Sequence[MetricInfo], subset: str = ALL) -> str:
+def markdown_table(scores: Scores, metrics: Sequence[MetricInfo], subset: str = ALL) -> str:
     """The same table in Markdown."""
     head = _head(metrics)
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *_lines(scores, metrics, subset)]
