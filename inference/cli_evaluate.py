@@ -40,6 +40,7 @@ WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Cli
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit code 1 if anything could not be scored.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Draws the bootstrap's samples.")]
 SubsetOption = Annotated[str, typer.Option("--subset", help="all, source=..., family=..., effect=yes or effect=no.")]
+SubsetOption = Annotated[str, typer.Option("--subset", help="all, source=..., family=..., effect=yes or effect=no.")]
 RayOption = Annotated[str, typer.Option("--ray", help="off (plain processes), local, auto or HOST:PORT.")]
 
 
@@ -53,8 +54,7 @@ def evaluate(
     workers: WorkersOption = None,
     strict: StrictOption = False,
     seed: SeedOption = 0,
-    ray: SubsetOption = Annotated[str, typer.Option("--subset", help="all, source=..., family=..., effect=yes or effect=no.")]
-RayOption = "off",
+    ray: RayOption = "off",
 ) -> None:
     """Score predictions against an eval set's physics; run it again to go on where it stopped.
 
