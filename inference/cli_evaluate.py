@@ -40,7 +40,6 @@ WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Cli
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit code 1 if anything could not be scored.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Draws the bootstrap's samples.")]
 SubsetOption = Annotated[str, typer.Option("--subset", help="all, source=..., family=..., effect=yes or effect=no.")]
-SubsetOption = Annotated[str, typer.Option("--subset", help="all, source=..., family=..., effect=yes or effect=no.")]
 RayOption = Annotated[str, typer.Option("--ray", help="off (plain processes), local, auto or HOST:PORT.")]
 
 
