@@ -11,7 +11,7 @@ from rich.console import Console
 
 from datagen.codec import remove_tree
 from datagen.errors import VoidgenError
-from inference.cli_evaluate import evaluate, table
+from inference.cli_evaluate import evaluate, report, table
 from inference.quiet import quiet_libraries
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ app = typer.Typer(
     help="Remove objects from videos with VOID: weights are yours to bring (docs/VOID.md).",
 )
 app.command()(evaluate)
+app.command()(report)
 app.command()(table)
 console = Console(stderr=True)
 

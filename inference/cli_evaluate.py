@@ -12,7 +12,7 @@ from rich.console import Console
 
 from datagen.codec import read_record
 from datagen.errors import ConfigError, did_you_mean
-from inference.scores import ALL, SCORES_JSON, Scores
+from inference.scores import ALL, SCORES_CSV, SCORES_JSON, Scores
 
 if TYPE_CHECKING:
     from inference.evaluation import ClipOutcome
@@ -39,6 +39,7 @@ CompareOption = Annotated[
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Clips at a time; default: one a core.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit code 1 if anything could not be scored.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Draws the bootstrap's samples.")]
+PageOption = Annotated[bool, typer.Option("--page/--no-page", help="Make report.html too.")]
 SubsetOption = Annotated[str, typer.Option("--subset", help="all, source=..., family=..., effect=yes or effect=no.")]
 RayOption = Annotated[str, typer.Option("--ray", help="off (plain processes), local, auto or HOST:PORT.")]
 
@@ -54,6 +55,7 @@ def evaluate(
     strict: StrictOption = False,
     seed: SeedOption = 0,
     ray: RayOption = "off",
+    page: PageOption = True,
 ) -> None:
     """Score predictions against an eval set's physics; run it again to go on where it stopped.
 
@@ -73,14 +75,16 @@ def evaluate(
     )
     check_compared(evaluation, pairs)
     jobs = pending_jobs(evaluation)
-    outcomes = _follow(jobs, out, ray, workers or os.cpu_count() or 1)
+    workers = workers or os.cpu_count() or 1
+    outcomes = _follow(jobs, out, ray, workers)
     scores = collect(evaluation, outcomes, pairs)
     write_scores(out, scores)
     tables = Console()
     print_scores(scores, tables, choose_columns(scores, ()))
     print_comparisons(scores.comparisons, tables)
     failed = _say_failures(scores)
-    typer.echo(f"{len(scores.rows)} rows, {len(scores.clips)} clips: {_write_report(out)}")
+    shown = _page(out, data, workers) if page else out / SCORES_CSV
+    typer.echo(f"{len(scores.rows)} rows, {len(scores.clips)} clips, {failed} not scored: {shown}")
     if failed and strict:
         raise typer.Exit(EXIT_PROBLEMS)
 
@@ -108,6 +112,27 @@ def table(
         typer.echo(markdown_table(scores, columns, subset))
     else:
         print_scores(scores, Console(), columns, subset)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="REPORT", help="A folder that `evaluate` wrote.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="The eval set, if it is no longer where it was scored.")
+    ] = None,
+    workers: WorkersOption = None,
+) -> None:
+    """Make REPORT/report.html again: the table, all videos in step, plots. It opens from disk, without a network.
+
+    Example: python -m inference report REPORT
+    """
+    typer.echo(str(_page(folder, data, workers or os.cpu_count() or 1)))
+
+
+def _page(report: Path, data: Path | None, workers: int) -> Path:
+    """The page of a report."""
+    from inference.report import write_report
+
+    return write_report(report, data, workers)
 
 
 def _names(given: list[str]) -> list[str]:
@@ -140,11 +165,6 @@ def _say_failures(scores: Scores) -> int:
     for cell in failed:
         _say(f"not scored: {cell.row}, {cell.key}: {cell.failure}", "yellow")
     return len(failed)
-
-
-def _write_report(report: Path) -> Path:
-    """scores.json, until there is a page."""
-    return report / "scores.json"
 
 
 def _say(line: str, style: str) -> None:
