@@ -15,10 +15,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from datagen.codec import atomic_path
 from datagen.errors import DataError
+from datagen.evalset import HIDDEN, perturbed_name
 from datagen.metadata import SampleMetadata
 from datagen.quadmask import Label
 from datagen.runs import RUN_FILE, RunFolder
-from datagen.sample import MASK, METADATA, RGB_FULL, RGB_REMOVED, read_sample
+from datagen.sample import MASK, METADATA, RGB_FULL, RGB_REMOVED, extra_videos, read_sample
 from datagen.shards import INDEX_FILE, read_index, read_shard, unpack_sample
 from datagen.video import decode_mask, decode_rgb
 
@@ -30,6 +31,7 @@ LINE = 18
 INK, PAPER, FAINT = (24, 24, 28), (250, 250, 248), (110, 110, 115)
 OVERLAY = {Label.REMOVE: (230, 40, 40), Label.OVERLAP: (170, 60, 220), Label.AFFECTED: (40, 190, 70)}
 OPACITY = 0.6
+FURTHER_WORLDS = (HIDDEN, perturbed_name(0))
 AMPLIFIED = 4  # times, in the row of differences
 
 
@@ -45,8 +47,9 @@ class Band:
 def contact_sheet(path: Path, out: Path, num_frames: int = 6, max_samples: int = MAX_SAMPLES) -> Path:
     """Draw a sample, or the first samples of a run, a shard or a folder of shards, into the PNG `out`, and return it.
 
-    Rows: rgb_full, rgb_removed, the mask over rgb_full, |rgb_full - rgb_removed| amplified. Columns: frames from the
-    first to the last. Raises `DataError` where there is no sample.
+    Rows: rgb_full, rgb_removed, the hidden and the first perturbed video where there are, the mask over rgb_full,
+    |rgb_full - rgb_removed| amplified. Columns: frames from the first to the last. Raises `DataError` where there is no
+    sample.
     """
     if num_frames < 1 or max_samples < 1:
         raise DataError(f"contact sheet: expected at least 1 frame and 1 sample, found {num_frames} and {max_samples}")
@@ -82,16 +85,20 @@ def _shards_at(path: Path) -> list[Path]:
 
 def read_band(sample: Path, num_frames: int) -> Band:
     """What a sheet shows of a sample."""
+    metadata = read_sample(sample).metadata
     full, removed, mask = decode_rgb(sample / RGB_FULL), decode_rgb(sample / RGB_REMOVED), decode_mask(sample / MASK)
-    if not full.shape == removed.shape == (*mask.shape, 3):
+    shown = [name for name in FURTHER_WORLDS if name in extra_videos(metadata.spec.layers)]
+    others = {Path(name).stem.replace("_", "\n"): decode_rgb(sample / name) for name in shown}
+    if not full.shape == removed.shape == (*mask.shape, 3) or any(one.shape != full.shape for one in others.values()):
         raise DataError(f"{sample}: videos differ in length or size; see `datagen validate {sample}`")
     frames = tuple(sorted({round(at) for at in np.linspace(0, len(full) - 1, num_frames)}))
     return Band(
-        metadata=read_sample(sample).metadata,
+        metadata=metadata,
         frames=frames,
         rows=(
             ("full", tuple(full[frame] for frame in frames)),
             ("removed", tuple(removed[frame] for frame in frames)),
+            *((label, tuple(one[frame] for frame in frames)) for label, one in others.items()),
             ("mask", tuple(overlay(full[frame], mask[frame]) for frame in frames)),
             (f"difference\nx {AMPLIFIED}", tuple(difference(full[frame], removed[frame]) for frame in frames)),
         ),
