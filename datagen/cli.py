@@ -283,6 +283,28 @@ def explain(
 
 
 @app.command()
+def gallery(
+    run: RunArgument,
+    out: Annotated[Path, typer.Option("--out", help="The page to make; its videos go into a folder beside it.")] = Path(
+        "gallery.html"
+    ),
+    workers: WorkersOption = None,
+) -> None:
+    """Make a page of a run that opens from disk: videos in step, masks, physics, and what was rejected and why.
+
+    Example: datagen gallery runs/first --out gallery.html
+    """
+    from datagen.web_gallery import write_gallery
+
+    report = write_gallery(run, out, _workers(workers))
+    for problem in report.broken:
+        console.print(f"not shown: {problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+    counts = f"{report.samples} samples, {report.rejected} rejected, {report.failed} failed"
+    broken = f", {len(report.broken)} that cannot be read" if report.broken else ""
+    typer.echo(f"{report.page}: {counts}{broken}")
+
+
+@app.command()
 def show(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A run folder, a sample folder or a shard.")],
     out: Annotated[Path, typer.Option("--out", help="The PNG to write.")] = Path("sheet.png"),
