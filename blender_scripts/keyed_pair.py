@@ -97,7 +97,8 @@ class KeyedPair:
             return
         factual, other = read_png(source), self.laid(drawn, region)
         apart = apart | spill(factual, other, apart)
-        known = drawn.known(factual.shape) | ~self.from_key[World.COUNTERFACTUAL][frame]
+        unlike_key = ndimage.binary_dilation(self.from_key[World.COUNTERFACTUAL][frame], iterations=SPILL_PX)
+        known = drawn.known(factual.shape) | ~unlike_key
         known &= self.drawn[frame].known(factual.shape) & (ndimage.distance_transform_edt(~apart) > RAMP_PX)
         self.unmasked.add(self.drawn[frame].over(factual), other, known)
         write_png(target, lay_over(factual, other, apart))

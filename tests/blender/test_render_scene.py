@@ -19,6 +19,7 @@ from datagen.jobs import ExtractJob, RenderJob
 from datagen.layers import read_manifest, standard_layers
 from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.physics.records import BodyReport, PhysicsCertificate, Verdict
+from datagen.regions import MAX_RAMP_LEVELS
 from datagen.sequence import Sequence, read_sequence
 from datagen.spec import (
     Clip,
@@ -242,17 +243,31 @@ def test_reuse_renders_what_the_full_render_shows_and_copies_the_rest(rendered: 
     parts = again(rendered, tmp_path / "parts", denoise=False)
     whole = again(rendered, tmp_path / "whole", denoise=False, reuse_unchanged=False)
     reuse = read_manifest(parts).reuse
-    assert reuse is not None and 0.1 < reuse.rendered_share < 1 and read_manifest(whole).reuse is None
+    assert reuse is not None and 0 < reuse.rendered_share < 1 and read_manifest(whole).reuse is None
+    assert 0 < reuse.factual_share < 1.5
+    key = rendered.layer("rgb_counterfactual", FRAMES - 1, whole)
     for frame in range(FRAMES):
         factual, part = (rendered.layer(f"rgb_{world}", frame, parts) for world in ("factual", "counterfactual"))
-        full = rendered.layer("rgb_counterfactual", frame, whole)
+        full_factual, full = (rendered.layer(f"rgb_{one}", frame, whole) for one in ("factual", "counterfactual"))
         body = rendered.layer("removed_coverage", frame) > 1e-4
         moved = (rendered.layer("ids_hidden", frame) != rendered.layer("ids_counterfactual", frame)) | body
-        assert np.array_equal(part[moved], full[moved])
-        copied = (part == factual).all(axis=-1)
-        assert copied.mean() > 0.2 and not copied[moved].all()
-        assert ((part == full).all(axis=-1) | copied | (np.abs(part.astype(int) - factual).max(axis=-1) <= 3)).all()
+        assert np.array_equal(factual[moved], full_factual[moved])
+        nearest = np.minimum(apart(part, full), apart(part, key))[moved]
+        assert nearest.max() <= MAX_RAMP_LEVELS and (nearest == 0).mean() > 0.98
+        assert equal(part, factual).mean() > 0.2 and not equal(part, factual)[moved].all()
+        for mine, true in ((factual, full_factual), (part, full)):
+            ramp = np.minimum(apart(mine, key), apart(mine, factual)) <= MAX_RAMP_LEVELS
+            assert (equal(mine, true) | ramp).all()
     check_hidden_light(rendered, parts, whole)
+
+
+def apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Largest difference of a channel, int [height, width]."""
+    return np.asarray(np.abs(first.astype(int) - second).max(axis=-1))
+
+
+def equal(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return apart(first, second) == 0
 
 
 def check_hidden_light(rendered: Rendered, parts: Path, whole: Path) -> None:
