@@ -11,7 +11,7 @@ from rich.console import Console
 
 from datagen.codec import remove_tree
 from datagen.errors import VoidgenError
-from inference.cli_evaluate import evaluate, report, table
+from inference.cli_evaluate import evaluate, metrics_command, report, table
 from inference.quiet import quiet_libraries
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command()(evaluate)
 app.command()(report)
 app.command()(table)
+app.command("metrics")(metrics_command)
 console = Console(stderr=True)
 
 EXIT_USER_ERROR = 2

@@ -114,6 +114,17 @@ def table(
         print_scores(scores, Console(), columns, subset)
 
 
+def metrics_command() -> None:
+    """Say what each metric is, as a table in Markdown.
+
+    Example: python -m inference metrics
+    """
+    from inference.scoring import all_metrics
+    from inference.table import metrics_table
+
+    typer.echo(metrics_table(all_metrics().values()))
+
+
 def report(
     folder: Annotated[Path, typer.Argument(metavar="REPORT", help="A folder that `evaluate` wrote.")],
     data: Annotated[

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from datagen.errors import ConfigError, did_you_mean
+from inference.metrics.api import Metric
 from inference.scores import ALL, Comparison, MetricInfo, Row, Scores, Summary
 
 ARROWS = {"higher": "↑", "lower": "↓"}
@@ -33,7 +36,7 @@ def print_scores(scores: Scores, console: Console, metrics: Sequence[MetricInfo]
         console = Console(file=console.file, width=PLAIN_WIDTH)
     table = Table(box=None, pad_edge=False)
     for column in _head(metrics):
-        table.add_column(column, justify="left" if column == "row" else "right", no_wrap=True)
+        table.add_column(escape(column), justify="left" if column == "row" else "right", no_wrap=True)
     for line in _lines(scores, metrics, subset):
         table.add_row(*line)
     console.print(table)
@@ -43,6 +46,16 @@ def markdown_table(scores: Scores, metrics: Sequence[MetricInfo], subset: str = 
     """The same table in Markdown."""
     head = _head(metrics)
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *_lines(scores, metrics, subset)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def metrics_table(metrics: Iterable[Metric]) -> str:
+    """What each metric is, in Markdown."""
+    lines = [["metric", "better", "unit", "range", "what it is", "source"], ["---"] * 6]
+    for one in metrics:
+        ends = (f"{end:g}" if math.isfinite(end) else "-" for end in (one.low, one.high))
+        what = [ARROWS[one.direction], one.unit or "-", " .. ".join(ends), one.definition, one.source or "-"]
+        lines.append([f"`{one.name}`", *(text.replace("|", "\\|") for text in what)])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
