@@ -64,7 +64,8 @@ def score(
         report=str(root),
         rows=tuple(rows),
         metrics=tuple(metrics),
-        clip_sha256=clip_digest(manifest, key, metrics),
+        backbones={},
+        clip_sha256=clip_digest(manifest, key, metrics, {}),
     )
     usage = run_engine("inference.scoring", job, root / "log", timeout_s=TIMEOUT_S)
     return usage, read_record(Cell, cell_path(root, rows[0].row.name, key))

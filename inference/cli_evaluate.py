@@ -29,6 +29,10 @@ OutOption = Annotated[Path, typer.Option("--out", help="The report's folder; res
 MetricsOption = Annotated[
     list[str], typer.Option("--metrics", help="Groups or names of metrics, by comma; default: all. May be repeated.")
 ]
+BackboneOption = Annotated[
+    list[str],
+    typer.Option("--backbone", help="NAME=PATH: TorchScript of a network for lpips or dists (docs/EVALUATION.md)."),
+]
 RowsOption = Annotated[
     str | None,
     typer.Option("--rows", help="Which of the rows that every table has, by comma; default: all; none: ''."),
@@ -49,6 +53,7 @@ def evaluate(
     out: OutOption,
     predictions: PredictionsOption = [],  # noqa: B006
     metrics: MetricsOption = [],  # noqa: B006
+    backbones: BackboneOption = [],  # noqa: B006
     rows: RowsOption = None,
     compare: CompareOption = None,
     workers: WorkersOption = None,
@@ -71,6 +76,7 @@ def evaluate(
         predictions=predictions,
         rows=None if rows is None else _names([rows]),
         metrics=_names(metrics),
+        backbones=backbones,
         seed=seed,
     )
     check_compared(evaluation, pairs)

@@ -21,7 +21,7 @@ from inference.metrics.api import Direction, Metric
 from inference.rows import RowSource, generated_rows, prediction_rows, video_of
 from inference.scores import ALL, SCORES_CSV, SCORES_FORMAT_VERSION, SCORES_JSON, Cell, Scores, cell_path, info_of
 from inference.scores_csv import write_csv
-from inference.scoring import ClipJob, choose_metrics, clip_digest, current_cell
+from inference.scoring import ClipJob, choose_metrics, clip_digest, current_cell, parse_backbones
 from inference.summaries import compare, summarise
 
 HEADLINE_GROUP = "margin"
@@ -50,6 +50,7 @@ class Evaluation:
     items: tuple[EvalItem, ...]
     rows: tuple[RowSource, ...]
     metrics: dict[str, Metric]
+    backbones: dict[str, Path]
     report: Path
     seed: int
 
@@ -78,13 +79,14 @@ def prepare(
     predictions: Sequence[str],
     rows: Sequence[str] | None,
     metrics: Sequence[str],
+    backbones: Sequence[str],
     seed: int,
 ) -> Evaluation:
     """What a command line asks for, checked: names first, then folders, then every checksum of the eval set.
 
     Raises `ConfigError`, `DataError` or `RunFolderError` with one line.
     """
-    generated, chosen = generated_rows(rows), choose_metrics(metrics)
+    generated, chosen, networks = generated_rows(rows), choose_metrics(metrics), parse_backbones(backbones)
     manifest, items = read_evalset(data)
     if not items:
         raise DataError(f"{data}: an eval set of no clips")
@@ -103,6 +105,7 @@ def prepare(
         items=tuple(replace(item, root=root) for item in items),
         rows=(*generated, *brought),
         metrics=chosen,
+        backbones=networks,
         report=report.resolve(),
         seed=seed,
     )
@@ -123,7 +126,7 @@ def pending_jobs(evaluation: Evaluation) -> list[ClipJob]:
     """A job for every clip that lacks a cell."""
     jobs = []
     for item in evaluation.items:
-        digest = clip_digest(evaluation.manifest, item.entry.key, evaluation.metrics)
+        digest = clip_digest(evaluation.manifest, item.entry.key, evaluation.metrics, evaluation.backbones)
         rows = [one for one in evaluation.rows if current_cell(one, item, evaluation.report, digest) is None]
         if rows:
             jobs.append(
@@ -133,6 +136,7 @@ def pending_jobs(evaluation: Evaluation) -> list[ClipJob]:
                     report=str(evaluation.report),
                     rows=tuple(rows),
                     metrics=tuple(evaluation.metrics),
+                    backbones={name: str(path) for name, path in evaluation.backbones.items()},
                     clip_sha256=digest,
                 )
             )

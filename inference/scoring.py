@@ -30,6 +30,7 @@ from inference.scores import SCORES_FORMAT_VERSION, Cell, cell_path, stored_trac
 
 EVERY_GROUP = ("margin", "trajectory", "events", "laws", "physics_iq", "removal", "appearance")
 GROUPS = tuple(name for name in EVERY_GROUP if importlib.util.find_spec(f"inference.metrics.{name}"))
+WITH_BACKBONES = "appearance"
 MEASURING = ("inference.metrics", "inference")  # packages whose source decides a figure
 MEASURING_FILES = ("alignment.py", "cases.py", "flow.py")  # of inference
 
@@ -43,6 +44,7 @@ class ClipJob:
     report: str
     rows: tuple[RowSource, ...]
     metrics: tuple[str, ...]
+    backbones: dict[str, str]  # TorchScript files by the metric that needs one
     clip_sha256: str  # of the clip's files, the metrics and the code that measures
 
     @property
@@ -65,10 +67,26 @@ def choose_metrics(names: Sequence[str]) -> dict[str, Metric]:
     return {name: one for name, one in known.items() if not names or name in names or one.group in names}
 
 
-def clip_digest(manifest: EvalManifest, key: str, metrics: Mapping[str, Metric]) -> str:
+def clip_digest(manifest: EvalManifest, key: str, metrics: Mapping[str, Metric], backbones: Mapping[str, Path]) -> str:
     """Digest of all that a cell's figures follow from, but the prediction."""
     files = {name: digest for name, digest in manifest.files.items() if key_of(name) == key}
-    return sha256_record({"files": files, "metrics": sorted(metrics), "code": _code_digest()})
+    networks = {name: sha256_file(path) for name, path in sorted(backbones.items())}
+    return sha256_record({"files": files, "metrics": sorted(metrics), "networks": networks, "code": _code_digest()})
+
+
+def parse_backbones(given: Sequence[str]) -> dict[str, Path]:
+    """Networks of `NAME=PATH` options; raises `ConfigError` for a name that no metric takes, or a missing file."""
+    found = {}
+    for text in given:
+        name, separator, path = text.partition("=")
+        if not separator or not path:
+            raise ConfigError(f"--backbone {text}: expected NAME=PATH, e.g. lpips=lpips_alex.pt")
+        found[name] = Path(path).resolve()
+    if found:
+        from inference.metrics.perceptual import check_backbones
+
+        check_backbones(found)
+    return found
 
 
 def current_cell(source: RowSource, item: EvalItem, report: Path, clip_sha256: str) -> Cell | None:
@@ -99,7 +117,7 @@ def score_row(job: ClipJob, source: RowSource, case: Case) -> Cell:
         frames, alignment = align(
             path, num_frames=entry.num_frames, fps=entry.fps, width=entry.width, height=entry.height
         )
-        measured = _measure(case, frames, job.metrics)
+        measured = _measure(case, frames, job)
     except (PredictionRefused, SceneFailed) as error:
         failure = str(error)
     return Cell(
@@ -116,17 +134,26 @@ def score_row(job: ClipJob, source: RowSource, case: Case) -> Cell:
     )
 
 
-def _measure(case: Case, frames: np.ndarray, names: Sequence[str]) -> Measured:
+def _measure(case: Case, frames: np.ndarray, job: ClipJob) -> Measured:
     """What all groups with a wanted metric find."""
     values, notes, tracks = dict[str, float](), dict[str, str](), list[Track]()
     for group in GROUPS:
         module = _module(group)
-        if any(metric.name in names for metric in module.METRICS):
-            found: Measured = module.measure(case, frames)
+        if any(metric.name in job.metrics for metric in module.METRICS):
+            found = _measure_group(group, case, frames, job)
             values |= found.values
             notes |= found.notes
             tracks += found.tracks
     return Measured(values=values, notes=notes, tracks=tuple(tracks))
+
+
+def _measure_group(group: str, case: Case, frames: np.ndarray, job: ClipJob) -> Measured:
+    if group == WITH_BACKBONES and job.backbones:
+        from inference.metrics.appearance import measure_with
+
+        return measure_with(case, frames, {name: Path(path) for name, path in job.backbones.items()})
+    found: Measured = _module(group).measure(case, frames)
+    return found
 
 
 def _module(group: str) -> Any:
