@@ -120,7 +120,8 @@ def clips(options: argparse.Namespace, scratch: Path, console: Console) -> Itera
         data = options.data or scratch / "demo"
         if options.data is None:
             make_demo_data(data)
-        plan_humoto(data, root, resolve_config("preview"), limit=options.limit, workers=1, console=console)
+        config = resolve_config("preview", ["humoto.split=all"])
+        plan_humoto(data, root, config, limit=options.limit, workers=1, console=console)
     run = RunFolder(root=root)
     keys = run.keys()
     for key in keys:

@@ -25,6 +25,7 @@ def make_sample(source: list[str], preset: str, root: Path) -> None:
     """One sample of a source, e.g. `["humoto", "--data", "DIR"]`, with its renders kept."""
     command = [sys.executable, "-m", "datagen.cli", "run", *source, "--out", str(root), "--config", preset]
     command += ["--limit", "1", "--ray", "off", "--workers", "1", "--keep-renders"]
+    command += ["--set", "humoto.split=all"]  # whatever recordings there are
     subprocess.run(command, check=True)
 
 
