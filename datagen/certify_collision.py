@@ -39,7 +39,8 @@ from datagen.errors import DataError
 from datagen.jobs import CertifyJob
 from datagen.physics import certificate
 from datagen.physics.bodies import WorldRun
-from datagen.physics.captions import Happening, caption, happenings_of
+from datagen.physics.captions import caption
+from datagen.physics.happenings import Happening, happenings_of
 from datagen.physics.perturb import write_perturbed
 from datagen.physics.records import BodyReport, Check, PhysicsCertificate, Verdict
 from datagen.physics.support import upright_axis

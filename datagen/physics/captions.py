@@ -10,24 +10,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-from scipy.spatial import ConvexHull, QhullError
-
-from datagen.physics.bodies import FLOOR, WorldRun
-from datagen.physics.nouns import PEOPLE, noun_of, number, plural_of, with_article
-from datagen.physics.support import tilt_deg
+from datagen.physics.bodies import FLOOR
+from datagen.physics.happenings import Happening
+from datagen.physics.nouns import PEOPLE, noun_of, number, place_in, plural_of, with_article
 from datagen.seeding import generator_for
-from datagen.trajectory import apply_pose
 
+PLACE = "{place}"  # stands in a deed for what a thing lands on, so that only what is told counts as named
 DROP_M = 0.03  # less is a settling, not a fall
 SLIDE_M = 0.08
 ROLL_ON_M = 0.4  # a round thing that gets this far after a fall is seen to roll
 UPRIGHT_DEG = 20.0
 SIDE_DEG = 60.0
 OVER_DEG = 150.0
-STILL_M_S = 0.05
-BALL_SHARE = 0.7  # of its circumscribed sphere that a ball of flat faces fills at least; a cube fills 0.37
-BOUNCE_M_S = 0.3  # upward speed of a centre of mass that a viewer sees as a bounce
 HEIGHTS = (
     (0.25, "from just above the floor"),
     (0.6, "from knee height"),
@@ -42,22 +36,6 @@ LENGTHS = (
     (1.75, "about one and a half metres"),
     (2.5, "about two metres"),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Happening:
-    """What became of one object, in figures."""
-
-    name: str
-    dynamic: bool
-    start_m: float  # height of its lowest point in the first frame
-    drop_m: float  # how far its lowest point came down
-    slide_m: float  # horizontal way of its origin
-    tilt_deg: tuple[float, float]  # from upright, in the first and in the last frame
-    is_round: bool  # a ball: it has no side to lie on
-    rests: bool  # lies still in the last frame
-    landed_on: str  # name, `FLOOR`, or "" when it touches nothing in the end
-    bounces: int  # how often it visibly came up again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +86,9 @@ def caption(happenings: Iterable[Happening], seed: int) -> str:
             f"A room with {_things(still, talk)}. Nothing moves." if style.scene_first else _stays(still, talk, style)
         )
     sentences = [f"A room with {_things(still, talk)}."] if still and style.scene_first else []
-    sentences += [_sentence(group, talk, style) for group in _alike(moving, talk.nouns, style)]
+    loads = _loads(moving)
+    told = [one for one in moving if not any(one.name in names for names in loads.values())]
+    sentences += [_sentence(group, talk, style, loads) for group in _alike(told, talk.nouns, style, loads)]
     if still:
         sentences.append("Nothing else moves." if style.scene_first else _stays(still, talk, style))
     return " ".join(sentences)
@@ -128,64 +108,6 @@ def leaks(text: str, removed: Iterable[str], kept: Iterable[str]) -> tuple[str, 
     return tuple(found)
 
 
-def happenings_of(
-    run: WorldRun, vertices: Mapping[str, np.ndarray], uprights: Mapping[str, np.ndarray]
-) -> tuple[Happening, ...]:
-    """What became of every object of a run; `uprights` holds the axis [3] of each that points up when it stands."""
-    return tuple(_happening(run, name, vertices[name], uprights[name]) for name in run.names)
-
-
-def _happening(run: WorldRun, name: str, vertices: np.ndarray, upright: np.ndarray) -> Happening:
-    poses = run.poses[:, run.names.index(name)]
-    low = [float(apply_pose(pose, vertices)[:, 2].min()) for pose in (poses[0], poses[-1])]
-    return Happening(
-        name=name,
-        dynamic=name in run.dynamic,
-        start_m=low[0],
-        drop_m=low[0] - low[1],
-        slide_m=float(np.linalg.norm(poses[-1, :2] - poses[0, :2])),
-        tilt_deg=(tilt_deg(poses[0], upright), tilt_deg(poses[-1], upright)),
-        is_round=_is_round(vertices),
-        rests=name not in run.dynamic or float(run.speed[-1, run.dynamic.index(name)]) < STILL_M_S,
-        landed_on=_last_support(run, name),
-        bounces=_bounces(run, name),
-    )
-
-
-def _is_round(vertices: np.ndarray) -> bool:
-    """Whether all vertices are about as far from the middle, and there are enough of them: a cube is no ball."""
-    distance = np.linalg.norm(vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2, axis=1)
-    radius = float(distance.max())
-    if distance.min() <= 0.9 * radius:
-        return False
-    try:
-        volume = ConvexHull(vertices).volume
-    except QhullError:  # a flat ring
-        return False
-    return bool(volume > BALL_SHARE * 4 / 3 * np.pi * radius**3)
-
-
-def _last_support(run: WorldRun, name: str) -> str:
-    """What an object presses on most in the last frame."""
-    best, partner = 0.0, ""
-    for column, pair in enumerate(run.pairs):
-        if name in pair and run.impulse[-1, column] > best:
-            best, partner = float(run.impulse[-1, column]), pair[0] if pair[1] == name else pair[1]
-    return partner
-
-
-def _bounces(run: WorldRun, name: str) -> int:
-    """How often the centre of mass visibly came up again after the first fall."""
-    if name not in run.dynamic or len(run.centre) < 2:
-        return 0
-    upward = np.diff(run.centre[:, run.dynamic.index(name), 2]) / run.substep_s
-    fell = np.flatnonzero(upward < -BOUNCE_M_S)
-    if not len(fell):
-        return 0
-    rising = upward[fell[0] :] > BOUNCE_M_S
-    return int(np.count_nonzero(rising[1:] & ~rising[:-1]))
-
-
 def _style(seed: int) -> _Style:
     generator = generator_for(seed, "caption")
     return _Style(
@@ -197,31 +119,52 @@ def _style(seed: int) -> _Style:
     )
 
 
-def _alike(moving: Sequence[Happening], nouns: Mapping[str, str], style: _Style) -> list[list[Happening]]:
-    """Things of one noun to which the same happens share a sentence."""
+def _loads(moving: Sequence[Happening]) -> dict[str, list[str]]:
+    """What is told along with what carries it, by the name of that; a load's own load counts too."""
+    carriers = {one.name: one.rides_on for one in moving}
+    loads: dict[str, list[str]] = {}
+    for name in carriers:
+        chain = [name]
+        while (below := carriers[chain[-1]]) in carriers and below not in chain:
+            chain.append(below)
+        if len(chain) > 1 and not carriers[chain[-1]]:
+            loads.setdefault(chain[-1], []).append(name)
+    return loads
+
+
+def _alike(
+    moving: Sequence[Happening], nouns: Mapping[str, str], style: _Style, loads: Mapping[str, list[str]]
+) -> list[list[Happening]]:
+    """Things of one noun to which the same happens share a sentence, unless they carry something."""
     groups: dict[object, list[Happening]] = {}
     for one in moving:
         place = one.landed_on if one.landed_on in (FLOOR, "") else nouns.get(one.landed_on, FLOOR)
-        groups.setdefault((nouns[one.name], *_deeds(one, place, style)), []).append(one)
+        own = one.name if one.name in loads else ""
+        groups.setdefault((nouns[one.name], own, place, *_deeds(one, style)), []).append(one)
     return list(groups.values())
 
 
-def _sentence(group: Sequence[Happening], talk: _Talk, style: _Style) -> str:
+def _sentence(group: Sequence[Happening], talk: _Talk, style: _Style, loads: Mapping[str, list[str]]) -> str:
     one, several = group[0], len(group) > 1
     subject = _capital(talk.name([each.name for each in group]))
-    on = sorted({each.landed_on for each in group if each.landed_on in talk.nouns})
-    place = talk.name(on) if on else "the floor"
-    deeds = _deeds(one, place, style)
+    if one.name in loads:
+        where = "in" if place_in(talk.nouns[one.name]) else "on"
+        subject += f" with {_things(loads[one.name], talk)} {where} it"
+    deeds = _deeds(one, style)
+    if any(PLACE in deed for deed in deeds):
+        on = sorted({each.landed_on for each in group if each.landed_on in talk.nouns})
+        place = talk.name(on) if on else "the floor"
+        deeds = [deed.replace(PLACE, place) for deed in deeds]
     if several:
-        deeds = [deed.replace("its side", "their sides") for deed in deeds]
+        deeds = [deed.replace("its side", "their sides").replace("its edge", "their edges") for deed in deeds]
     return f"{subject} {_list([deed if several else _third(deed) for deed in deeds])}."
 
 
-def _deeds(happening: Happening, place: str, style: _Style) -> list[str]:
-    """What an object does, verbs in their plain form."""
+def _deeds(happening: Happening, style: _Style) -> list[str]:
+    """What an object does, verbs in their plain form; `PLACE` stands for what it lands on."""
     start, end = happening.tilt_deg
     if happening.drop_m > DROP_M:
-        target = f" onto {place}" if happening.landed_on else ""
+        target = f" onto {PLACE}" if happening.landed_on else ""
         deeds = [f"{style.fall} {_from(happening, style)}{target}"]
         if happening.bounces:
             deeds.append(f"bounce {('once', 'twice', 'a few times')[min(happening.bounces, 3) - 1]}")
@@ -231,11 +174,11 @@ def _deeds(happening: Happening, place: str, style: _Style) -> list[str]:
     if end > SIDE_DEG and end > start + UPRIGHT_DEG and not happening.is_round:
         return _ended(["tip over"], happening)
     if end < UPRIGHT_DEG < start and not happening.is_round:
-        return [f"fall back upright onto {place}"]
+        return [f"fall {'flat' if happening.is_flat else 'back upright'} onto {PLACE}"]
     if abs(end - start) > UPRIGHT_DEG / 2 and not happening.is_round:
         return _ended(["tilt"], happening)
     if happening.slide_m > SLIDE_M:
-        verb = "roll" if happening.is_round else style.slide
+        verb = "roll" if happening.is_round or happening.on_castors else style.slide
         return [f"{verb} {_length(happening.slide_m)}", *(["stop"] if happening.rests else [])]
     return ["settle in place"]
 
@@ -252,8 +195,12 @@ def _posture(happening: Happening) -> str:
     if end > OVER_DEG:
         return " upside down"
     if end > SIDE_DEG:
-        return " on its side"
-    return " upright" if end < UPRIGHT_DEG else ""
+        return " on its edge" if happening.is_flat else " on its side"
+    if end > UPRIGHT_DEG:
+        return ""
+    if happening.is_flat:
+        return " the right way up" if happening.has_top else " lying flat"
+    return " upright"
 
 
 def _from(happening: Happening, style: _Style) -> str:

@@ -36,16 +36,20 @@ NOUNS: dict[str, str] = {
     "toys": "toy",
     "trash": "piece of trash",
     "trashbin": "trash can",
+    "turner": "spatula",
     "ukelele": "ukulele",
     "unicorn_toy": "toy unicorn",
     "usb": "USB stick",
     "vaccum_flask": "vacuum flask",
     "vacuum_flask_body": "vacuum flask",
     "vacuum_flask_cap": "flask cap",
-    "working_chair": "office chair",
+    "wok_turner": "spatula",
+    "working_chair": "chair",  # with four legs
 }
 _PAIRS = "binoculars glasses goggles headphones pliers scissors shears shorts tongs trousers tweezers"
 PAIRS = frozenset(_PAIRS.split())
+_VESSELS = "bag basket bin bowl bucket caddy can crate cup drawer holder jar mug pan pot sink tub vase"
+VESSELS = frozenset(_VESSELS.split())
 _PEOPLE = """
     person persons people man men woman women boy boys girl girls child children kid kids baby lady guy human humans
     actor actors someone somebody anyone nobody he she him her his hers walker mannequin character subject body
@@ -74,6 +78,11 @@ def with_article(noun: str) -> str:
     """`a mug`, `an apple`, `a utility cart`."""
     vowel = noun[:1].lower() in "aeiou" and not noun.lower().startswith(SOUNDS_LIKE_YOU)
     return f"{'an' if vowel else 'a'} {noun}"
+
+
+def place_in(noun: str) -> bool:
+    """Whether a load lies in such a thing, and not on it."""
+    return noun.split(" ")[-1] in VESSELS
 
 
 def plural_of(noun: str) -> str:

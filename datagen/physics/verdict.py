@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from datagen.physics import certificate
-from datagen.physics.captions import caption, happenings_of
+from datagen.physics.captions import caption
 from datagen.physics.handover import Handover
+from datagen.physics.happenings import happenings_of
 from datagen.physics.records import BodyReport, Check, PhysicsCertificate, Verdict
 from datagen.physics.reruns import Reruns, run_again
 from datagen.physics.simulate import Outcome

@@ -10,7 +10,9 @@ import pytest
 import trimesh
 
 from datagen.physics.bodies import FLOOR
-from datagen.physics.captions import Happening, caption, happenings_of, leaks
+from datagen.physics.captions import caption, leaks
+from datagen.physics.decompose import parts_from_hulls
+from datagen.physics.happenings import Happening, happenings_of
 from datagen.physics.materials import floor_material
 from datagen.physics.nouns import noun_of, plural_of, with_article
 from datagen.physics.world import run_world
@@ -85,6 +87,55 @@ def test_what_is_named_again_takes_the_definite_article() -> None:
     assert any("onto a table" in text and ". The table " in text for text in texts)
     assert any(text.startswith("A room with a table.") and "onto the table" in text for text in texts)
     assert not any("a table" in text.split("a table", 1)[1] for text in texts)
+
+
+def test_a_place_that_is_not_told_is_not_named() -> None:
+    """What a thing settles on goes unsaid, so that its name comes with `a` when it is said later."""
+    texts = captions_of(replace(FALL, drop_m=0.0, tilt_deg=(0.0, 0.0), slide_m=0.0, landed_on="table"), STILL)
+    assert all("a table" in text.lower() and "the table" not in text.lower() for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("carrier", "phrase"),
+    [
+        ("serving_bowl", "A serving bowl with two apples in it "),
+        ("utility_cart", "A utility cart with two apples on it "),
+    ],
+)
+def test_a_load_is_told_with_what_carries_it(carrier: str, phrase: str) -> None:
+    below = replace(FALL, name=carrier)
+    load = replace(FALL, name="apple", landed_on=carrier, rides_on=carrier)
+    top = replace(FALL, name="apple.001", landed_on="apple", rides_on="apple")
+    for text in captions_of(load, below, top, STILL):
+        assert phrase in text and text.count("apple") == 1
+    for text in captions_of(replace(load, rides_on=""), below):
+        assert "with" not in text
+
+
+def test_two_things_that_seem_to_carry_each_other_are_both_told() -> None:
+    first = replace(FALL, name="mug", landed_on="bowl", rides_on="bowl")
+    for text in captions_of(first, replace(FALL, name="bowl", landed_on="mug", rides_on="mug")):
+        assert "mug" in text and "bowl" in text and "with" not in text
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"tilt_deg": (0.0, 3.0), "has_top": False}, "comes to rest lying flat."),
+        ({"tilt_deg": (0.0, 3.0)}, "comes to rest the right way up."),
+        ({"tilt_deg": (0.0, 178.0)}, "comes to rest upside down."),
+        ({"tilt_deg": (0.0, 88.0)}, "comes to rest on its edge."),
+        ({"tilt_deg": (88.0, 1.0), "drop_m": 0.0}, "falls flat onto the floor."),
+    ],
+)
+def test_flat_things_lie(change: dict[str, object], expected: str) -> None:
+    for text in captions_of(replace(FALL, name="side_plate", is_flat=True, **change)):  # type: ignore[arg-type]
+        assert text.endswith(expected)
+
+
+def test_a_cart_rolls() -> None:
+    cart = replace(FALL, name="utility_cart", drop_m=0.0, tilt_deg=(0.0, 0.0), slide_m=0.5, on_castors=True)
+    assert captions_of(cart) == {"A utility cart rolls about half a metre and stops."}
 
 
 def test_things_alike_are_counted() -> None:
@@ -178,3 +229,33 @@ def test_figures_come_from_the_run() -> None:
     ball = np.array(trimesh.creation.icosphere(radius=0.1).vertices)
     assert happenings_of(run, {**vertices, "crate": ball}, uprights)[0].is_round
     assert not shelf.dynamic and shelf.drop_m == 0 and shelf.bounces == 0
+
+
+def test_a_board_has_no_top_and_a_plate_has_one() -> None:
+    """A board that is turned over, and a plate wider above than below, fall onto their other side."""
+    board, upright = trimesh.creation.box((0.3, 0.2, 0.02)), np.array([0.0, 1.0, 0.0])
+    plate = trimesh.creation.cylinder(radius=0.12, height=0.03)
+    plate.vertices[plate.vertices[:, 2] < 0, :2] *= 0.6
+    over = np.array([0.0, 0.0, 0.016, 0.0, 1.0, 0.0, 0.0])
+    for mesh, has_top, tilt in ((board, False, 0.0), (plate, True, 180.0)):
+        body = replace(
+            box_body("thing", (0.1, 0.1, 0.1), over),
+            vertices=np.array(mesh.vertices),
+            parts=parts_from_hulls("thing", (np.array(mesh.vertices),)),
+        )
+        run = run_world((body,), floor_material("wood"), num_frames=4, fps=12.0, substep_hz=480, gravity_m_s2=9.81)
+        (one,) = happenings_of(run, {"thing": body.vertices}, {"thing": upright})
+        assert (one.is_flat, one.has_top) == (True, has_top)
+        assert one.tilt_deg[1] == pytest.approx(tilt, abs=3.0)
+
+
+def test_a_load_rides_while_it_stays_on_its_carrier() -> None:
+    speed = np.array([0.5, 0.0, 0.0])
+    tray = replace(box_body("tray", (0.4, 0.4, 0.05), pose(0, 0, 0.6)), linear=speed)
+    box = replace(box_body("box", (0.1, 0.1, 0.1), pose(0, 0, 0.676)), linear=speed)
+    beside = box_body("crate", (0.1, 0.1, 0.1), pose(0.5, 0, 0.6))
+    bodies = (tray, box, beside)
+    run = run_world(bodies, floor_material("wood"), num_frames=25, fps=12.0, substep_hz=480, gravity_m_s2=9.81)
+    up = {body.name: np.array([0.0, 0.0, 1.0]) for body in bodies}
+    found = happenings_of(run, {body.name: body.vertices for body in bodies}, up)
+    assert [one.rides_on for one in found] == ["", "tray", ""]
