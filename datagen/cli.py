@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 from rich.console import Console
 
 from datagen.cli_export import export_command, import_command
-from datagen.errors import ConfigError, UserError, VoidgenError, did_you_mean
+from datagen.errors import ConfigError, VoidgenError, did_you_mean
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -95,19 +94,22 @@ def plan(
 
     Example: datagen plan humoto --data HUMOTO --out runs/first --config preview --limit 6
     """
-    _plan(source, data, gso, hdri, out, config, overrides, seed, limit, _workers(workers))
+    from datagen.driver_lock import driving
+
+    with driving(out):
+        _plan(source, data, gso, hdri, out, config, overrides, seed, limit, _workers(workers))
 
 
 @app.command()
 def simulate(run: RunArgument, workers: WorkersOption = None, ray: RayOption = "local") -> None:
     """Run physics again for every planned scene, and reject those that fail the checks."""
-    _drive(run, ("simulate",), workers, ray, keep_renders=True)
+    _stages(run, "simulate", workers, ray)
 
 
 @app.command()
 def render(run: RunArgument, workers: WorkersOption = None, ray: RayOption = "local") -> None:
     """Render both worlds of every simulated scene, with the layers behind the masks."""
-    _drive(run, ("render",), workers, ray, keep_renders=True)
+    _stages(run, "render", workers, ray)
 
 
 @app.command()
@@ -115,13 +117,34 @@ def compose(
     run: RunArgument, workers: WorkersOption = None, ray: RayOption = "local", keep_renders: KeepOption = False
 ) -> None:
     """Derive quadmasks, encode the videos and write the sample folders."""
-    _drive(run, ("compose",), workers, ray, keep_renders=keep_renders)
+    _stages(run, "compose", workers, ray, keep_renders=keep_renders)
 
 
 @app.command()
-def pack(run: RunArgument) -> None:
+def pack(run: RunArgument, workers: WorkersOption = None, ray: RayOption = "off") -> None:
     """Pack all finished samples into tar shards with an index."""
-    _pack(run)
+    from datagen.commands import execution_of, pack_run
+
+    pack_run(run, execution_of(workers, ray), console)
+
+
+@app.command()
+def retry(
+    run: RunArgument,
+    failed: Annotated[bool, typer.Option("--failed", help="Every scene that failed (rejected ones stay so).")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Those alone whose reason or message has this text.")] = "",
+    workers: WorkersOption = None,
+    ray: RayOption = "local",
+    keep_renders: KeepOption = False,
+) -> None:
+    """Try scenes again that failed: a run that is resumed leaves them alone, for most would fail again.
+
+    Example: datagen retry runs/first --failed --reason timeout
+    """
+    from datagen.commands import execution_of, retry_failed
+
+    execution = execution_of(workers, ray, keep_renders=keep_renders)
+    console.print(retry_failed(run, every=failed, reason=reason, execution=execution, console=console))
 
 
 @app.command()
@@ -135,18 +158,10 @@ def recompose(
 
     Example: datagen recompose runs/first --policy effects
     """
-    from datagen.progress import follow
+    from datagen.commands import recompose_and_pack
     from datagen.quadmask import parse_form, parse_policy
-    from datagen.recompose import recompose_run
-    from datagen.runs import RunFolder
 
-    folder = RunFolder(root=run)
-    outcomes = recompose_run(folder, parse_policy(policy), parse_form(form), _workers(workers))
-    states = follow(outcomes, len(folder.sample_paths()) or 1, "recompose", console)
-    if states["failed"]:
-        raise UserError(f"{states['failed']} of {states.total()} samples kept the mask that they had, see above")
-    if folder.shards.is_dir():
-        _pack(run)
+    recompose_and_pack(run, parse_policy(policy), parse_form(form), _workers(workers), console)
 
 
 @app.command("run")
@@ -168,21 +183,12 @@ def run_all(
 
     Example: datagen run humoto --data HUMOTO --out runs/first --config preview --limit 6
     """
-    from datagen.gallery import contact_sheet
-    from datagen.runs import RunFolder, read_rows
+    from datagen.commands import execution_of, make_run
 
-    _plan(source, data, gso, hdri, out, config, overrides, seed, limit, _workers(workers))
-    _drive(out, ("simulate", "render", "compose"), workers, ray, keep_renders=keep_renders)
-    folder = RunFolder(root=out)
-    made = len(folder.sample_paths())
-    ended = read_rows(folder.failures) + read_rows(folder.rejected)
-    if not made:
-        reason = ended[0]["message"] if ended else "nothing was planned"
-        raise UserError(f"no sample was made: {reason} (all reasons: `datagen status {out}`)")
-    _pack(out)
-    sheet = contact_sheet(out, out / "sheet.png")
-    suffix = f" ({len(ended)} of its scenes failed or were rejected: `datagen status {out}`)" if ended else ""
-    typer.echo(f"{made} samples: shards in {folder.shards}, contact sheet {sheet}{suffix}")
+    def plan_first() -> None:
+        _plan(source, data, gso, hdri, out, config, overrides, seed, limit, _workers(workers))
+
+    typer.echo(make_run(plan_first, out, execution_of(workers, ray, keep_renders=keep_renders), console))
 
 
 @app.command()
@@ -350,39 +356,20 @@ def _plan(
     console.print(f"plan: {planned} scenes in {out / 'specs'}")
 
 
-def _drive(root: Path, stages: tuple[str, ...], workers: int | None, ray: str, *, keep_renders: bool) -> None:
-    from datagen.progress import follow
-    from datagen.runs import RunFolder
-    from datagen.stages import Execution, drive, pending
+def _stages(run: Path, stage: str, workers: int | None, ray: str, *, keep_renders: bool = True) -> None:
+    from datagen.commands import execution_of, run_stages
 
-    run = RunFolder(root=root)
-    run.info()
-    run.clean_partials()
-    count = _workers(workers)
-    execution = Execution(workers=count, ray=ray, threads=max(1, _cores() // count), keep_renders=keep_renders)
-    total = len(pending(run, stages))
-    follow(drive(run, stages, execution) if total else (), total, "+".join(stages), console)
-
-
-def _pack(root: Path) -> None:
-    from datagen.runs import RunFolder
-    from datagen.stages import pack as pack_run
-
-    index = pack_run(RunFolder(root=root))
-    console.print(f"pack: {len(index.shards)} shards in {root / 'shards'}")
+    run_stages(run, (stage,), execution_of(workers, ray, keep_renders=keep_renders), console)
 
 
 def _workers(asked: int | None) -> int:
-    return asked or _cores()
+    from datagen.commands import cores
+
+    return asked or cores()
 
 
 app.command("export")(export_command)
 app.command("import")(import_command)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main() -> None:

@@ -67,6 +67,25 @@ class PackSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StageResources:
+    """What one scene takes while a stage works on it."""
+
+    cpus: int = 0  # cores held, and threads of the process; 0: this machine's shared among its workers
+    memory_gb: float = 1.0  # reserved, so that not more scenes run at a time than fit
+    memory_limit_gb: float = 6.0  # a process that holds more is killed; 0: no limit
+    gpus: float = 0.0  # share of one GPU, the only one that the process sees; with Ray
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceSettings:
+    """Per stage; these decide how a run uses machines, not what it makes: a resumed run may change them."""
+
+    simulate: StageResources = field(default_factory=StageResources)
+    render: StageResources = field(default_factory=StageResources)
+    compose: StageResources = field(default_factory=StageResources)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything that decides what a run's samples are. Equal configs on equal inputs give equal data."""
 
@@ -79,7 +98,10 @@ class Config:
     layers: LayerSettings = field(default_factory=LayerSettings)
     masks: MaskSettings = field(default_factory=MaskSettings)
     pack: PackSettings = field(default_factory=PackSettings)
+    resources: ResourceSettings = field(default_factory=ResourceSettings)
 
+
+RESOURCES = "resources"  # the one table that no sample depends on
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
@@ -104,6 +126,16 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "render.light_scale": (1, 8),
     "render.timeout_s": (1, math.inf),
     "pack.samples_per_shard": (1, 1_000_000),
+    **{
+        f"{RESOURCES}.{stage}.{name}": limits
+        for stage in ("simulate", "render", "compose")
+        for name, limits in {
+            "cpus": (0.0, 1024.0),
+            "memory_gb": (0.0, 4096.0),
+            "memory_limit_gb": (0.0, 4096.0),
+            "gpus": (0.0, 1.0),
+        }.items()
+    },
 }
 
 
@@ -142,9 +174,14 @@ def load_preset(preset: str) -> tuple[str, dict[str, Any]]:
 
 
 def differing_keys(first: Config, second: Config) -> list[str]:
-    """Dotted names of the settings in which two configs differ, with both values."""
-    left, right = _flatten(_plain(first)), _flatten(_plain(second))
+    """Dotted names of the settings in which what two configs make differs, with both values."""
+    left, right = _flatten(data_settings(first)), _flatten(data_settings(second))
     return [f"{key} ({left[key]} -> {right[key]})" for key in left if left[key] != right.get(key)]
+
+
+def data_settings(config: Config) -> dict[str, Any]:
+    """All settings on which a run's samples depend, as plain tables; their hash names a configuration."""
+    return {name: table for name, table in _plain(config).items() if name != RESOURCES}
 
 
 def check_limits(config: Config) -> Config:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from datagen.entry import PARENT_PID, die_with_parent
 from datagen.errors import SceneFailed
 
 CALL_FILE, RESULT_FILE = "call.pickle", "result.pickle"
@@ -36,7 +37,7 @@ def call_elsewhere(
         call.write_bytes(pickle.dumps((function, args, kwargs)))
         process = subprocess.run(
             [sys.executable, "-m", "datagen.elsewhere", folder],
-            env={**os.environ, "PYTHONHASHSEED": HASH_SEED},
+            env={**os.environ, "PYTHONHASHSEED": HASH_SEED, PARENT_PID: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -51,6 +52,7 @@ def call_elsewhere(
 
 def main(folder: Path) -> None:
     """Answer one call."""
+    die_with_parent()
     function, args, kwargs = pickle.loads((folder / CALL_FILE).read_bytes())
     (folder / RESULT_FILE).write_bytes(pickle.dumps(function(*args, **kwargs)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,21 +48,22 @@ class RunManifest:
     samples: tuple[ManifestEntry, ...]
 
 
-def write_manifest(root: Path, info: RunInfo, samples: list[Path]) -> Path:
-    """Write `root/manifest.json` for finished samples."""
+def write_manifest(root: Path, info: RunInfo, samples: Sequence[ManifestEntry]) -> Path:
+    """Write `root/manifest.json`."""
     manifest = RunManifest(
         source=info.source,
         limit=info.limit,
         config=info.config,
         config_sha256=info.config_sha256,
         versions=info.versions,
-        samples=tuple(_entry(sample) for sample in samples),
+        samples=tuple(samples),
     )
     write_json(root / MANIFEST_FILE, manifest)
     return root / MANIFEST_FILE
 
 
-def _entry(sample: Path) -> ManifestEntry:
+def manifest_entry(sample: Path) -> ManifestEntry:
+    """The row of a finished sample."""
     metadata = read_sample(sample).metadata
     spec = metadata.spec
     geometries = {thing.name: thing.geometry for thing in spec.objects}

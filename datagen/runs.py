@@ -24,11 +24,12 @@ from datagen.codec import (
     sha256_record,
     write_json,
 )
-from datagen.config import Config, differing_keys
+from datagen.config import Config, data_settings, differing_keys
 from datagen.errors import RunFolderError, reraise_storage_error
 from datagen.spec import SceneSpec
 
 RUN_FILE = "run.json"
+LOCK_FILE = "driver.lock"  # while a driver is at work
 STAGE_FOLDERS = {"simulate": "physics", "render": "renders", "compose": "samples"}
 
 
@@ -113,6 +114,14 @@ class RunFolder:
         """Scenes whose physics did not pass; they stay rejected."""
         return {str(row["key"]) for row in read_rows(self.rejected)}
 
+    def failed_keys(self, text: str = "") -> set[str]:
+        """Scenes that could not be made, or those whose row's reason or message has `text` in it.
+
+        They stay failed until `datagen retry` takes their rows away.
+        """
+        rows = [row for row in read_rows(self.failures) if row["stage"] in STAGE_FOLDERS]
+        return {str(row["key"]) for row in rows if text in f"{row.get('details', {}).get('reason')} {row['message']}"}
+
     def sample_paths(self) -> list[Path]:
         """Folders of all finished samples, sorted by key."""
         return [self.folder("compose", key) for key in sorted(self._finished(STAGE_FOLDERS["compose"]))]
@@ -138,12 +147,12 @@ def open_run(
         data=str(data.resolve()) if isinstance(data, Path) else data,
         limit=limit,
         config=config,
-        config_sha256=sha256_record(config),
+        config_sha256=sha256_record(data_settings(config)),
         versions=dict(versions),
     )
     if (root / RUN_FILE).is_file():
         _check_same(root, run.info(), wanted)
-    elif root.is_dir() and any(root.iterdir()):
+    elif root.is_dir() and any(entry.name != LOCK_FILE for entry in root.iterdir()):
         raise RunFolderError(f"{root} holds other files and no {RUN_FILE}; choose an empty or a new folder with --out")
     elif root.exists() and not root.is_dir():
         raise RunFolderError(f"{root} is a file; expected a folder for the run: choose another --out")

@@ -9,15 +9,18 @@ import io
 import re
 import tarfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from datagen.codec import atomic_folder, partial_of, read_record, remove_tree, sha256_file, write_json
 from datagen.errors import DataError, reraise_storage_error
 from datagen.metadata import SampleMetadata
 from datagen.sample import METADATA, SampleInfo, read_sample
 from datagen.spec import KEY_PATTERN
+
+Number = TypeVar("Number", int, float)
 
 INDEX_FILE = "index.json"
 INDEX_VERSION = 1
@@ -65,6 +68,21 @@ class ShardIndex:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShardPart:
+    """One shard and the figures of its samples, which add up to `ShardTotals`."""
+
+    entry: ShardEntry
+    frames: int
+    seconds: float
+    visible_effects: int
+    null_effects: int
+    sizes: dict[str, int]
+    sequences: dict[str, int]
+    removed: dict[str, int]
+    mask_share: dict[str, float]  # sum over samples, by label
+
+
+@dataclass(frozen=True, kw_only=True)
 class PackedSample:
     """A sample as it lies in a shard: contents by sample file name."""
 
@@ -80,20 +98,32 @@ def write_shards(samples: Sequence[Path], out: Path, source: str, samples_per_sh
     """
     if samples_per_shard < 1:
         raise DataError(f"{out}: expected at least 1 sample per shard, found {samples_per_shard}")
-    infos = sorted((read_sample(path) for path in samples), key=lambda info: info.metadata.key)
-    if twice := [key for key, count in Counter(info.metadata.key for info in infos).items() if count > 1]:
+    paths = sorted(samples, key=lambda path: read_sample(path).metadata.key)
+    chunks = [paths[start : start + samples_per_shard] for start in range(0, len(paths), samples_per_shard)]
+    parts = [write_shard(chunk, out / shard_name(source, number)) for number, chunk in enumerate(chunks)]
+    return finish_shards(parts, out, source, samples_per_shard)
+
+
+def write_shard(samples: Sequence[Path], path: Path) -> ShardPart:
+    """Pack sample folders into the shard `path`; it is left as it is if nothing would change."""
+    infos = sorted((read_sample(sample) for sample in samples), key=lambda info: info.metadata.key)
+    return _part(_write_shard(infos, path), [info.metadata for info in infos])
+
+
+def finish_shards(parts: Sequence[ShardPart], out: Path, source: str, samples_per_shard: int) -> ShardIndex:
+    """Write the index of shards that are there, and remove those of this source that it does not name."""
+    counts = Counter(key for part in parts for key in part.entry.keys)
+    if twice := [key for key, count in counts.items() if count > 1]:
         raise DataError(f"{out}: the keys {twice} occur more than once; each sample of a set needs its own")
-    chunks = [infos[start : start + samples_per_shard] for start in range(0, len(infos), samples_per_shard)]
-    entries = tuple(_write_shard(chunk, out / shard_name(source, number)) for number, chunk in enumerate(chunks))
     index = ShardIndex(
         format_version=INDEX_VERSION,
         source=source,
         samples_per_shard=samples_per_shard,
-        shards=entries,
-        totals=_totals([info.metadata for info in infos], entries),
+        shards=tuple(part.entry for part in parts),
+        totals=_totals(parts),
     )
     write_json(out / INDEX_FILE, index)
-    _remove_stale(out, source, {entry.file for entry in entries})
+    _remove_stale(out, source, {part.entry.file for part in parts})
     return index
 
 
@@ -211,25 +241,43 @@ def _remove_stale(folder: Path, source: str, wanted: set[str]) -> None:
             path.unlink()
 
 
-def _totals(samples: Sequence[SampleMetadata], shards: Sequence[ShardEntry]) -> ShardTotals:
+def _part(entry: ShardEntry, samples: Sequence[SampleMetadata]) -> ShardPart:
     labels = sorted({label for sample in samples for label in sample.mask.share})
-    return ShardTotals(
-        shards=len(shards),
-        samples=len(samples),
-        bytes=sum(shard.bytes for shard in shards),
+    return ShardPart(
+        entry=entry,
         frames=sum(sample.num_frames for sample in samples),
-        seconds=round(sum(sample.num_frames / sample.fps for sample in samples), 3),
+        seconds=sum(sample.num_frames / sample.fps for sample in samples),
         visible_effects=sum(sample.effect.visible for sample in samples),
         null_effects=sum("null_effect" in sample.labels for sample in samples),
-        sizes=_counted(f"{sample.width}x{sample.height}@{sample.fps:g}" for sample in samples),
-        sequences=_counted(sample.sequence for sample in samples),
-        removed=_counted(thing.category for sample in samples for thing in sample.removed),
-        mask_share={
-            label: round(sum(sample.mask.share[label] for sample in samples) / len(samples), 6) for label in labels
-        },
+        sizes=Counter(f"{sample.width}x{sample.height}@{sample.fps:g}" for sample in samples),
+        sequences=Counter(sample.sequence for sample in samples),
+        removed=Counter(thing.category for sample in samples for thing in sample.removed),
+        mask_share={label: sum(sample.mask.share[label] for sample in samples) for label in labels},
     )
 
 
-def _counted(names: Iterator[str]) -> dict[str, int]:
-    """How often each name occurs, sorted by name."""
-    return dict(sorted(Counter(names).items()))
+def _totals(parts: Sequence[ShardPart]) -> ShardTotals:
+    samples = sum(len(part.entry.keys) for part in parts)
+    shares = _added(part.mask_share for part in parts)
+    return ShardTotals(
+        shards=len(parts),
+        samples=samples,
+        bytes=sum(part.entry.bytes for part in parts),
+        frames=sum(part.frames for part in parts),
+        seconds=round(sum(part.seconds for part in parts), 3),
+        visible_effects=sum(part.visible_effects for part in parts),
+        null_effects=sum(part.null_effects for part in parts),
+        sizes=_added(part.sizes for part in parts),
+        sequences=_added(part.sequences for part in parts),
+        removed=_added(part.removed for part in parts),
+        mask_share={label: round(share / samples, 6) for label, share in shares.items()},
+    )
+
+
+def _added(tables: Iterable[Mapping[str, Number]]) -> dict[str, Number]:
+    """Tables of figures added up by name, sorted by name."""
+    total: dict[str, Number] = {}
+    for table in tables:
+        for name, figure in table.items():
+            total[name] = total[name] + figure if name in total else figure
+    return dict(sorted(total.items()))

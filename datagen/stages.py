@@ -1,4 +1,4 @@
-"""The stages of a scene, and a run's way through them.
+"""The stages of a scene, and one scene's way through them.
 
     specs/<key>.json -> simulate -> physics/<key>/ -> render -> renders/<key>/ -> compose -> samples/<key>/ -> pack
 
@@ -9,19 +9,21 @@ stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from datagen import cluster
 from datagen.cache import asset_cache, extracted_sequence, hull_cache
+from datagen.cluster import node_name
 from datagen.codec import remove_tree
-from datagen.errors import DataError, SceneError, SceneRejected
+from datagen.config import StageResources
+from datagen.errors import DataError, EngineFailed, SceneError, SceneRejected
 from datagen.jobs import CertifyJob, CollisionJob, ComposeJob, RenderJob, SimulateJob
-from datagen.manifest import write_manifest
-from datagen.runs import RunFolder, append_row, drop_rows
-from datagen.shards import ShardIndex, write_shards
+from datagen.resources import GIB, LADDER, next_attempt
+from datagen.runs import RUN_FILE, RunFolder
 from datagen.versions import versions
 from datagen.worker import Usage, run_engine
 
@@ -29,24 +31,17 @@ COMPOSE_TIMEOUT_S = 1800.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Execution:
-    """How a command uses the machine; nothing here changes a result."""
-
-    workers: int
-    ray: str
-    threads: int
-    keep_renders: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class SceneTask:
-    """One scene and the stages to take it through."""
+    """One scene and the stages to take it through on one machine."""
 
     root: str
     key: str
     stages: tuple[str, ...]
     threads: int
+    resources: StageResources  # alike for all of `stages`
     keep_renders: bool
+    later: tuple[tuple[str, ...], ...] = ()  # stages that need other resources: tasks of their own
+    attempt: int = 0  # rung of the ladder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,55 +52,65 @@ class SceneOutcome:
     events: tuple[dict[str, Any], ...]
     failure: dict[str, Any] | None = None
     rejection: dict[str, Any] | None = None
+    next_attempt: int | None = None  # the failure is not final: the rung to try next
+    ended: bool = True  # False: other stages follow
 
     @property
     def state(self) -> str:
         """In one word."""
+        if self.next_attempt is not None:
+            return "again"
         return "failed" if self.failure else "rejected" if self.rejection else "done"
 
 
-def simulate(run: RunFolder, key: str, threads: int) -> Usage:
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What one process gets of its machine."""
+
+    threads: int
+    memory_bytes: int  # at which it is killed; 0: no limit
+
+
+def simulate(run: RunFolder, key: str, share: Share) -> Usage:
     """Run physics for both worlds and stage the scene: specs/<key>.json -> physics/<key>/."""
     spec = run.spec(key)
     if spec.collision is not None:
-        return simulate_collision(run, key, threads)
+        return simulate_collision(run, key, share)
     geometry = (spec.people or spec.objects)[0].geometry
     sequence = extracted_sequence(Path(geometry.file), geometry.sha256)
     job = SimulateJob(spec=str(run.spec_path(key)), sequence=str(sequence), cache=str(hull_cache()))
     out = run.folder("simulate", key)
-    return run_engine("datagen.simulate_scene", job, out, timeout_s=spec.physics.timeout_s, threads=threads)
+    return run_engine("datagen.simulate_scene", job, out, timeout_s=spec.physics.timeout_s, **asdict(share))
 
 
-def simulate_collision(run: RunFolder, key: str, threads: int) -> Usage:
+def simulate_collision(run: RunFolder, key: str, share: Share) -> Usage:
     """Draw and simulate a collision scene with Kubric, then judge and stage it without: two processes."""
     timeout_s = run.spec(key).physics.timeout_s
     drawn = run.root / "collisions" / key
     job = CollisionJob(spec=str(run.spec_path(key)), cache=str(asset_cache()))
-    drawing = run_engine("kubric_jobs.simulate_scene", job, drawn, timeout_s=timeout_s, threads=threads)
+    drawing = run_engine("kubric_jobs.simulate_scene", job, drawn, timeout_s=timeout_s, **asdict(share))
     judging = run_engine(
         "datagen.certify_collision",
         CertifyJob(simulation=str(drawn)),
         run.folder("simulate", key),
         timeout_s=timeout_s,
-        threads=threads,
+        **asdict(share),
     )
     remove_tree(drawn)
-    return Usage(
-        wall_s=drawing.wall_s + judging.wall_s,
-        cpu_s=drawing.cpu_s + judging.cpu_s,
-        peak_rss_bytes=max(drawing.peak_rss_bytes, judging.peak_rss_bytes),
-    )
+    return drawing.plus(judging)
 
 
-def render(run: RunFolder, key: str, threads: int) -> Usage:
+def render(run: RunFolder, key: str, share: Share) -> Usage:
     """Render both worlds and the layers behind the mask: physics/<key>/ -> renders/<key>/."""
-    job = RenderJob(spec=str(run.simulated_spec_path(key)), physics=str(run.folder("simulate", key)), threads=threads)
+    job = RenderJob(
+        spec=str(run.simulated_spec_path(key)), physics=str(run.folder("simulate", key)), threads=share.threads
+    )
     out = run.folder("render", key)
     timeout_s = run.spec(key).render.timeout_s
-    return run_engine("blender_scripts.render_scene", job, out, timeout_s=timeout_s, threads=threads)
+    return run_engine("blender_scripts.render_scene", job, out, timeout_s=timeout_s, **asdict(share))
 
 
-def compose(run: RunFolder, key: str, threads: int) -> Usage:
+def compose(run: RunFolder, key: str, share: Share) -> Usage:
     """Derive the mask, encode, describe: renders/<key>/ -> samples/<key>/."""
     info = run.info()
     job = ComposeJob(
@@ -116,107 +121,95 @@ def compose(run: RunFolder, key: str, threads: int) -> Usage:
         policy=info.config.masks.policy,
     )
     out = run.folder("compose", key)
-    return run_engine("datagen.compose_scene", job, out, timeout_s=COMPOSE_TIMEOUT_S, threads=threads, keep_log=False)
+    return run_engine("datagen.compose_scene", job, out, timeout_s=COMPOSE_TIMEOUT_S, keep_log=False, **asdict(share))
 
 
-STAGES: dict[str, Callable[[RunFolder, str, int], Usage]] = {"simulate": simulate, "render": render, "compose": compose}
+STAGES: dict[str, Callable[[RunFolder, str, Share], Usage]] = {
+    "simulate": simulate,
+    "render": render,
+    "compose": compose,
+}
 
 
 def run_scene(task: SceneTask) -> SceneOutcome:
     """Take one scene through its stages, skipping what is done; expected failures become rows, a full disk raises."""
     run = RunFolder(root=Path(task.root))
+    check_machine(task.root, task.stages)
+    room = LADDER[task.attempt]
+    share = Share(threads=task.threads, memory_bytes=int(task.resources.memory_limit_gb * GIB * room))
     events: list[dict[str, Any]] = []
     for name in task.stages:
-        if task.key in _done_here(run, name, task.key):
+        if _is_done(run, name, task.key):
             continue
         started = time.time()
         try:
-            usage = STAGES[name](run, task.key, task.threads)
+            usage = STAGES[name](run, task.key, share)
         except SceneRejected as error:
             row = {"key": task.key, "stage": name, "message": str(error), "details": dict(error.details)}
             return SceneOutcome(key=task.key, events=tuple(events), rejection=row)
         except (SceneError, DataError) as error:
-            details = dict(error.details) if isinstance(error, SceneError) else {}
-            row = {
-                "key": task.key,
-                "stage": name,
-                "type": type(error).__name__,
-                "message": str(error),
-                "details": details,
-            }
-            return SceneOutcome(key=task.key, events=tuple(events), failure=row)
-        events.append(_event(task.key, name, started, usage))
+            return _failed(task, name, error, events)
+        events.append(_event(task, name, started, usage))
     if "compose" in task.stages and not task.keep_renders:
         remove_tree(run.folder("render", task.key))
-    return SceneOutcome(key=task.key, events=tuple(events))
+    return SceneOutcome(key=task.key, events=tuple(events), ended=not task.later)
 
 
-def _done_here(run: RunFolder, stage: str, key: str) -> set[str]:
-    """`{key}` if this stage or a later one has finished this scene, else nothing."""
+def _failed(task: SceneTask, stage: str, error: Exception, events: list[dict[str, Any]]) -> SceneOutcome:
+    """A scene that failed: for good, or to be tried on the next rung if its process ended by itself."""
+    details = dict(error.details) if isinstance(error, SceneError) else {}
+    details |= {"node": node_name(), "attempts": task.attempt + 1}
+    row = failure_row(task, stage, type(error).__name__, str(error), details)
+    following = None
+    if isinstance(error, EngineFailed):
+        following = next_attempt(str(details.get("reason")), task.attempt)
+    return SceneOutcome(key=task.key, events=tuple(events), failure=row, next_attempt=following)
+
+
+def failure_row(task: SceneTask, stage: str, kind: str, message: str, details: dict[str, Any]) -> dict[str, Any]:
+    """A scene's row for failures.jsonl."""
+    return {"key": task.key, "stage": stage, "type": kind, "message": message, "details": details}
+
+
+def lost_scene(task: SceneTask, message: str) -> SceneOutcome:
+    """The outcome of a scene that takes its worker with it each time."""
+    details = {"reason": "worker lost", "attempts": task.attempt + 1}
+    row = failure_row(task, task.stages[0], "WorkerLost", f"its worker died: {message}", details)
+    return SceneOutcome(key=task.key, events=(), failure=row)
+
+
+def _is_done(run: RunFolder, stage: str, key: str) -> bool:
+    """Whether this stage or a later one has finished this scene."""
     names = list(STAGES)
-    later = names[names.index(stage) :]
-    return {key} if any(run.folder(name, key).is_dir() for name in later) else set()
+    return any(run.folder(name, key).is_dir() for name in names[names.index(stage) :])
 
 
-def _event(key: str, stage: str, started: float, usage: Usage) -> dict[str, Any]:
+def _event(task: SceneTask, stage: str, started: float, usage: Usage) -> dict[str, Any]:
     return {
-        "key": key,
+        "key": task.key,
         "stage": stage,
         "started": round(started, 3),
-        "wall_s": usage.wall_s,
-        "cpu_s": usage.cpu_s,
-        "peak_rss_bytes": usage.peak_rss_bytes,
+        **asdict(usage),
+        "node": node_name(),
+        "attempt": task.attempt,
     }
 
 
-def pending(run: RunFolder, stages: Sequence[str]) -> list[str]:
-    """Keys that still have to go through `stages`: their inputs are there and they were not rejected.
-
-    A scene that failed before is tried again: its rows are taken out of failures.jsonl first.
-    """
-    keys = set(run.keys()) - run.done(stages[-1]) - run.rejected_keys()
-    before = list(STAGES)[: list(STAGES).index(stages[0])]
-    if before:
-        keys &= run.done(before[-1])
-    return sorted(keys)
-
-
-def drive(run: RunFolder, stages: Sequence[str], execution: Execution) -> Iterator[SceneOutcome]:
-    """Take every pending scene through `stages`; yields each outcome once its rows are written."""
-    keys = pending(run, stages)
-    drop_rows(run.failures, keys)
-    tasks = [
-        SceneTask(
-            root=str(run.root.resolve()),
-            key=key,
-            stages=tuple(stages),
-            threads=execution.threads,
-            keep_renders=execution.keep_renders,
-        )
-        for key in keys
-    ]
-    with cluster.interruptible() as interrupt:
-        for outcome in cluster.map_tasks(
-            run_scene, tasks, backend=execution.ray, workers=execution.workers, interrupt=interrupt
-        ):
-            record(run, outcome)
-            yield outcome
-        if interrupt.stopping:
-            raise KeyboardInterrupt
+@cache
+def check_machine(root: str, stages: tuple[str, ...]) -> None:
+    """Raise `DataError` unless this machine sees the run and its input and has Blender; once a process."""
+    where = f"node {node_name()}"
+    if not (Path(root) / RUN_FILE).is_file():
+        raise DataError(f"{where} does not see the run folder {root}; mount it there at the same path")
+    data = RunFolder(root=Path(root)).info().data
+    if "simulate" in stages and Path(data).is_absolute() and not Path(data).exists():
+        raise DataError(f"{where} does not see the input {data}; mount it there at the same path, then run this again")
+    if "compose" not in stages[:1] and not _has_blender():
+        raise DataError(f"{where} has no Blender (module bpy); install it there: pip install 'voidgen[render]'")
 
 
-def record(run: RunFolder, outcome: SceneOutcome) -> None:
-    """Write a scene's rows."""
-    for event in outcome.events:
-        append_row(run.events, event)
-    if outcome.failure:
-        append_row(run.failures, outcome.failure)
-    if outcome.rejection:
-        append_row(run.rejected, outcome.rejection)
-
-
-def pack(run: RunFolder) -> ShardIndex:
-    """All finished samples as shards, with their index."""
-    info, samples = run.info(), run.sample_paths()
-    write_manifest(run.root, info, samples)
-    return write_shards(samples, run.shards, source=info.source, samples_per_shard=info.config.pack.samples_per_shard)
+def _has_blender() -> bool:
+    try:
+        return find_spec("bpy") is not None
+    except (ImportError, ValueError):
+        return False

@@ -77,7 +77,7 @@ def _reason(row: dict[str, Any]) -> str:
 
 
 def _stage(run: RunFolder, stage: str, events: list[dict[str, Any]]) -> StageStatus:
-    own = [event for event in events if event["stage"] == stage]
+    own = [event for event in events if event["stage"] == stage and "wall_s" in event]
     return StageStatus(
         stage=stage,
         done=len(run.done(stage)),

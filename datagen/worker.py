@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -24,8 +23,11 @@ from typing import Any
 from datagen.codec import partial_of, remove_tree, write_json
 from datagen.entry import DISK_FULL, ERROR_FILE, EXPECTED_FAILURE, PARENT_PID
 from datagen.errors import DataError, EngineFailed, SceneFailed, SceneRejected, StorageError, reraise_storage_error
+from datagen.resources import GIB, OUT_OF_MEMORY, TIMEOUT, group_rss_bytes
 
+PROJECT = Path(__file__).resolve().parents[1]  # engines run this code, wherever a cluster has unpacked it
 POLL_S = 0.05
+MEMORY_POLL_S = 0.25
 LOG_FILE = "worker.log"
 LOG_TAIL_LINES = 30
 MIN_FREE_BYTES = 4 * 2**20  # below this a failure is blamed on the disk
@@ -37,16 +39,51 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What a process cost."""
+    """What a process cost; the peak is that of the process with all that it started."""
 
     wall_s: float
     cpu_s: float
     peak_rss_bytes: int
 
+    def plus(self, later: Usage) -> Usage:
+        """Both, one after the other."""
+        return Usage(
+            wall_s=round(self.wall_s + later.wall_s, 3),
+            cpu_s=round(self.cpu_s + later.cpu_s, 3),
+            peak_rss_bytes=max(self.peak_rss_bytes, later.peak_rss_bytes),
+        )
 
-def run_engine(module: str, job: Any, out: Path, *, timeout_s: float, threads: int = 1, keep_log: bool = True) -> Usage:
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a process may use before it is killed."""
+
+    timeout_s: float
+    memory_bytes: int = 0  # of the whole group, resident; 0: no limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ending:
+    """How a process ended."""
+
+    exit_code: int
+    overrun: str  # which limit it was killed at: "", "timeout" or "memory"
+    usage: Usage
+
+
+def run_engine(
+    module: str,
+    job: Any,
+    out: Path,
+    *,
+    timeout_s: float,
+    threads: int = 1,
+    memory_bytes: int = 0,
+    keep_log: bool = True,
+) -> Usage:
     """Run `python -m MODULE JOB.json OUT.partial` to its end and rename OUT.partial to OUT.
 
+    memory_bytes: resident memory at which the process is killed with all that it started; 0: no limit.
     Raises `EngineFailed` for a crash or an overrun (details: exit code, log tail), `SceneRejected`, `SceneFailed` or
     `DataError` as the process reported it, `StorageError` for a full disk. Nothing is left at OUT or OUT.partial then.
     """
@@ -57,9 +94,10 @@ def run_engine(module: str, job: Any, out: Path, *, timeout_s: float, threads: i
         job_file = partial / "job.json"
         write_json(job_file, job)
         command = [sys.executable, "-m", module, str(job_file), str(partial)]
-        exit_code, usage = _run_process(command, partial, timeout_s, threads)
-        if exit_code != 0:
-            raise _failure(module, exit_code, timeout_s, partial)
+        limits = Limits(timeout_s=timeout_s, memory_bytes=memory_bytes)
+        ending = _run_process(command, partial, limits, threads)
+        if ending.overrun or ending.exit_code != 0:
+            raise _failure(module, ending, limits, partial)
         job_file.unlink(missing_ok=True)
         if not keep_log:
             (partial / LOG_FILE).unlink(missing_ok=True)
@@ -67,7 +105,7 @@ def run_engine(module: str, job: Any, out: Path, *, timeout_s: float, threads: i
             remove_tree(partial)
         else:
             partial.replace(out)
-        return usage
+        return ending.usage
     except OSError as error:
         raise reraise_storage_error(error, out) from error
     finally:
@@ -82,9 +120,8 @@ def kill_all() -> None:
         _kill_group(group)
 
 
-def _run_process(command: list[str], folder: Path, timeout_s: float, threads: int) -> tuple[int | None, Usage]:
-    """Exit code (None: overran its time) and cost; no process of its group survives."""
-    start = time.monotonic()
+def _run_process(command: list[str], folder: Path, limits: Limits, threads: int) -> _Ending:
+    """Run a command to its end or to its limits; no process of its group survives."""
     with (folder / LOG_FILE).open("wb") as log:
         process = subprocess.Popen(
             command,
@@ -97,31 +134,42 @@ def _run_process(command: list[str], folder: Path, timeout_s: float, threads: in
     with _lock:
         _running.add(process.pid)
     try:
-        status, used = _wait(process.pid, start + timeout_s)
+        ending = _wait(process.pid, limits)
         process.returncode = 0  # reaped by wait4: keep subprocess from waiting again
     finally:
         _kill_group(process.pid)
         with _lock:
             _running.discard(process.pid)
-    usage = Usage(
-        wall_s=round(time.monotonic() - start, 3),
-        cpu_s=round(used.ru_utime + used.ru_stime, 3),
-        peak_rss_bytes=used.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-    )
-    return (None if status is None else os.waitstatus_to_exitcode(status)), usage
+    return ending
 
 
-def _wait(pid: int, deadline: float) -> tuple[int | None, resource.struct_rusage]:
-    """Reap `pid`; its wait status, or None if it had to be killed at the deadline."""
-    overran = False
+def _wait(pid: int, limits: Limits) -> _Ending:
+    """Reap `pid`, and kill its group at the first limit that it passes.
+
+    Memory is watched, not limited with RLIMIT_AS: Blender reserves far more address space than it ever touches.
+    """
+    start = time.monotonic()
+    overrun, peak, next_look = "", 0, start
     while True:
         reaped, status, used = os.wait4(pid, os.WNOHANG)
+        now = time.monotonic()
         if reaped:
-            return (None if overran else status), used
-        if not overran and time.monotonic() > deadline:
-            overran = True
+            break
+        if now >= next_look:
+            peak, next_look = max(peak, group_rss_bytes(pid)), now + MEMORY_POLL_S
+        if not overrun and limits.memory_bytes and peak > limits.memory_bytes:
+            overrun = OUT_OF_MEMORY
+        elif not overrun and now > start + limits.timeout_s:
+            overrun = TIMEOUT
+        if overrun:
             _kill_group(pid)
         time.sleep(POLL_S)
+    usage = Usage(
+        wall_s=round(now - start, 3),
+        cpu_s=round(used.ru_utime + used.ru_stime, 3),
+        peak_rss_bytes=max(peak, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)),
+    )
+    return _Ending(exit_code=os.waitstatus_to_exitcode(status), overrun=overrun, usage=usage)
 
 
 def _kill_group(group: int) -> None:
@@ -133,12 +181,15 @@ def _environment(threads: int, folder: Path) -> Mapping[str, str]:
     """The child's environment: its thread budget, a scratch folder of its own, and whose death it must not survive."""
     scratch = folder / "tmp"
     scratch.mkdir()
-    limits = {name: str(threads) for name in ENGINE_THREAD_VARIABLES}
-    return {**os.environ, **limits, "TMPDIR": str(scratch), PARENT_PID: str(os.getpid()), "PYTHONHASHSEED": "0"}
+    budget = {name: str(threads) for name in ENGINE_THREAD_VARIABLES}
+    search = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH", ""))))
+    own = {"TMPDIR": str(scratch), PARENT_PID: str(os.getpid()), "PYTHONHASHSEED": "0", "PYTHONPATH": search}
+    return {**os.environ, **budget, **own}
 
 
-def _failure(module: str, exit_code: int | None, timeout_s: float, folder: Path) -> Exception:
+def _failure(module: str, ending: _Ending, limits: Limits, folder: Path) -> Exception:
     """The error that a process's end stands for."""
+    exit_code = ending.exit_code
     if exit_code == DISK_FULL or shutil.disk_usage(folder).free < MIN_FREE_BYTES:
         return StorageError(
             f"no space left on the disk of {folder.parent}; free some, then run the same command again: "
@@ -147,11 +198,17 @@ def _failure(module: str, exit_code: int | None, timeout_s: float, folder: Path)
     if exit_code == EXPECTED_FAILURE and (folder / ERROR_FILE).is_file():
         return _reported_error(json.loads((folder / ERROR_FILE).read_text()))
     tail = log_tail(folder / LOG_FILE)
-    if exit_code is None:
-        return EngineFailed(f"{module} was killed after {timeout_s:g} s", reason="timeout", log_tail=tail)
+    details: dict[str, Any] = {"log_tail": tail, "peak_rss_bytes": ending.usage.peak_rss_bytes}
+    if ending.overrun == TIMEOUT:
+        return EngineFailed(f"{module} was killed after {limits.timeout_s:g} s", reason=TIMEOUT, **details)
+    if ending.overrun == OUT_OF_MEMORY:
+        limit = f"{limits.memory_bytes / GIB:.2f} GiB"
+        return EngineFailed(
+            f"{module} was killed: it held more than {limit} of memory", reason=OUT_OF_MEMORY, **details
+        )
     reason = signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
     last = next((line for line in reversed(tail) if line.strip()), "no output")
-    return EngineFailed(f"{module} ended by {reason}: {last}", reason=reason, log_tail=tail)
+    return EngineFailed(f"{module} ended by {reason}: {last}", reason=reason, **details)
 
 
 def _reported_error(row: Mapping[str, Any]) -> Exception:

@@ -20,7 +20,7 @@ from datagen.recompose import recompose_run, recompose_sample
 from datagen.runs import RunFolder, open_run
 from datagen.sample import LAYERS, MASK, METADATA, RGB_FULL, compose_sample, mask_of, read_sample
 from datagen.shards import read_shard
-from datagen.stages import pack
+from datagen.packing import pack
 from datagen.validate import validate_path
 from datagen.video import decode_mask
 

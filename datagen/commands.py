@@ -1,0 +1,113 @@
+"""What the commands on a run do: one driver at a time, through the stages, to shards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from datagen.driver_lock import driving
+from datagen.driving import Execution, drive, pending
+from datagen.errors import ConfigError, UserError
+from datagen.gallery import contact_sheet
+from datagen.packing import pack
+from datagen.progress import follow
+from datagen.quadmask import Form, Policy
+from datagen.recompose import recompose_run
+from datagen.runs import RunFolder, drop_rows, read_rows
+
+SCENE_STAGES = ("simulate", "render", "compose")
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def execution_of(workers: int | None, ray: str, *, keep_renders: bool = False) -> Execution:
+    """How a command uses the machine, from its options; on a cluster a scene gets one core if nothing else is set."""
+    count = workers or cores()
+    return Execution(workers=count, ray=ray, threads=max(1, cores() // count), keep_renders=keep_renders)
+
+
+def run_stages(root: Path, stages: tuple[str, ...], execution: Execution, console: Console) -> None:
+    """Take every pending scene of a run through some stages."""
+    RunFolder(root=root).info()
+    with driving(root):
+        _drive(RunFolder(root=root), stages, execution, console)
+
+
+def pack_run(root: Path, execution: Execution, console: Console) -> None:
+    """Pack a run."""
+    RunFolder(root=root).info()
+    with driving(root):
+        _pack(RunFolder(root=root), execution, console)
+
+
+def make_run(plan: Callable[[], None], root: Path, execution: Execution, console: Console) -> str:
+    """Plan, simulate, render, compose, pack and draw; the line that says what was made.
+
+    Raises `UserError` when no sample was.
+    """
+    with driving(root):
+        plan()
+        run = RunFolder(root=root)
+        _drive(run, SCENE_STAGES, execution, console)
+        made, failed, rejected = len(run.sample_paths()), read_rows(run.failures), read_rows(run.rejected)
+        if not made:
+            reason = next((str(row["message"]) for row in failed + rejected), "nothing was planned")
+            raise UserError(f"no sample was made: {reason} (all reasons: `datagen status {root}`)")
+        _pack(run, execution, console)
+        sheet = contact_sheet(root, root / "sheet.png")
+    ended = len(failed) + len(rejected)
+    suffix = f" ({ended} of its scenes failed or were rejected: `datagen status {root}`)" if ended else ""
+    return f"{made} samples: shards in {run.shards}, contact sheet {sheet}{suffix}"
+
+
+def retry_failed(root: Path, *, every: bool, reason: str, execution: Execution, console: Console) -> str:
+    """Try scenes again that failed, all or those whose reason or message has a text; a line that says what came of it.
+
+    Shards that are there are packed again.
+    """
+    if not every and not reason:
+        raise ConfigError("say what to try again: --failed for all, or --reason TEXT; `datagen status RUN` lists them")
+    run = RunFolder(root=root)
+    run.info()
+    with driving(root):
+        keys = run.failed_keys(reason)
+        drop_rows(run.failures, keys)
+        _drive(run, SCENE_STAGES, execution, console, only=keys)
+        if run.shards.is_dir():
+            _pack(run, execution, console)
+    return f"retry: {len(keys)} scenes tried again, {len(keys & run.failed_keys())} failed again"
+
+
+def recompose_and_pack(root: Path, policy: Policy, form: Form, workers: int, console: Console) -> None:
+    """Give every sample of a run another mask, and pack again what was packed."""
+    run = RunFolder(root=root)
+    run.info()
+    with driving(root):
+        outcomes = recompose_run(run, policy, form, workers)
+        states = follow(outcomes, len(run.sample_paths()) or 1, "recompose", console)
+        if states["failed"]:
+            raise UserError(f"{states['failed']} of {states.total()} samples kept the mask that they had, see above")
+        if run.shards.is_dir():
+            _pack(run, None, console)
+
+
+def _drive(
+    run: RunFolder, stages: tuple[str, ...], execution: Execution, console: Console, only: set[str] | None = None
+) -> None:
+    run.clean_partials()
+    keys = [key for key in pending(run, stages) if only is None or key in only]
+    follow(drive(run, stages, execution, keys) if keys else (), len(keys), "+".join(stages), console)
+    failed = len(run.failed_keys())
+    if failed and only is None:
+        console.print(f"{failed} scenes have failed; `datagen retry {run.root} --failed` tries them again")
+
+
+def _pack(run: RunFolder, execution: Execution | None, console: Console) -> None:
+    index = pack(run, execution)
+    console.print(f"pack: {len(index.shards)} shards in {run.shards}")
