@@ -114,3 +114,10 @@ def visible_centroids(masks: np.ndarray, least: float) -> np.ndarray:
     down = masks.sum(axis=2) @ (np.arange(masks.shape[1]) + 0.5)
     right = masks.sum(axis=1) @ (np.arange(masks.shape[2]) + 0.5)
     return np.stack([right / usable, down / usable], axis=1)
+
+
+def held_places(places: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Places [num_frames, n] with gaps (nan) filled by the last place before them, or by `start` [n]."""
+    known = np.isfinite(places[:, 0])
+    last = np.maximum.accumulate(np.where(known, np.arange(len(places)), -1))
+    return np.where((last >= 0)[:, None], places[last], start)

@@ -19,7 +19,7 @@ import numpy as np
 
 from datagen.spec import World
 from inference.metrics.api import Case, Direction, Measured, Metric, Track
-from inference.metrics.courses import Known, courses_of, known_objects, truth_courses
+from inference.metrics.courses import Known, courses_of, held_places, known_objects, truth_courses
 from inference.metrics.derived import per_case
 from inference.metrics.geometry import centres, poses_of
 from inference.metrics.tracker import Course
@@ -199,13 +199,6 @@ def centroid_errors(one: Known, centroids: np.ndarray) -> np.ndarray:
     errors = np.linalg.norm(held - one.truth_px, axis=1)
     missing = ~np.isfinite(centroids[:, 0])
     return np.where(missing, np.maximum(errors, one.looks.size_px), errors)
-
-
-def held_places(centroids: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Centroids [num_frames, 2] with gaps filled by the last place before them."""
-    known = np.isfinite(centroids[:, 0])
-    last = np.maximum.accumulate(np.where(known, np.arange(len(centroids)), -1))
-    return np.where((last >= 0)[:, None], centroids[last], start)
 
 
 def pisa_centroid_error(prediction: np.ndarray, truth: np.ndarray, size_px: float) -> float:
