@@ -133,11 +133,11 @@ def _distribution(found: Sequence[Check | None]) -> Distribution:
 def print_report(report: PhysicsReport, console: Console) -> None:
     """A table."""
     console.print(f"{report.accepted} accepted, {report.rejected} rejected, {report.failed} failed", highlight=False)
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
     for title in ("check", "unit", "n", "min", "median", "p95", "max", "limit", "failed", "is a"):
         table.add_column(title, no_wrap=True, justify="left" if title in ("check", "unit", "is a") else "right")
     for check in report.checks:
-        figures = [_short(value) for value in (check.min, check.median, check.p95, check.max)]
+        figures = [_short(value, check.limit) for value in (check.min, check.median, check.p95, check.max)]
         failed = f"{check.failed_share:.0%}" if check.failed_share else "-"
         kind = "gate" if check.gate else "label"
         table.add_row(check.name, check.unit, str(check.count), *figures, f"{check.limit:.2g}", failed, kind)
@@ -147,8 +147,13 @@ def print_report(report: PhysicsReport, console: Console) -> None:
             console.print(f"{title} {name}: {count}", highlight=False, soft_wrap=True)
 
 
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2g}"
+def _short(value: float | None, limit: float) -> str:
+    """Two digits, in at most seven characters so that a row fits a terminal; what rounds to nothing is 0."""
+    if value is None:
+        return "-"
+    if abs(value) < SMALLEST * max(limit, SMALLEST):
+        return "0"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"
 
 
 def plot_report(root: Path, report: PhysicsReport, path: Path) -> None:
@@ -164,7 +169,7 @@ def plot_report(root: Path, report: PhysicsReport, path: Path) -> None:
         axis.set_visible(False)
     for axis, check in zip(axes, shown, strict=False):
         _draw(axis, check, scenes)
-    title = f"{root.name}: {report.accepted} accepted, {report.rejected} rejected; values / limit (dashed)"
+    title = f"{root.name}: {report.accepted} accepted (blue), {report.rejected} rejected (red); values over their limit"
     figure.suptitle(title)
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", dpi=100)
@@ -182,7 +187,10 @@ def _draw(axis: Any, check: Distribution, scenes: Sequence[Measured]) -> None:
     low, high = float(every.min()) - 0.2, float(every.max()) + 0.2
     axis.hist(groups, bins=np.linspace(low, high, BINS + 1), stacked=True, color=["#4878a8", "#c44e52"])
     axis.axvline(0.0, color="black", linestyle="--", linewidth=1)
-    axis.set_title(f"{check.name} (limit {check.limit:.2g} {check.unit})", fontsize=9)
+    unit = "" if check.unit == "1" else f" {check.unit}"
+    axis.set_title(f"{check.name} ({'gate' if check.gate else 'label'} at {check.limit:.2g}{unit})", fontsize=9)
     axis.set_xlabel("log10 of value / limit", fontsize=7)
+    axis.set_ylabel("scenes", fontsize=7)
+    axis.yaxis.get_major_locator().set_params(integer=True)
     axis.tick_params(labelsize=7)
     axis.set_visible(True)

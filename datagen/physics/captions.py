@@ -22,8 +22,8 @@ ROLL_ON_M = 0.4  # a round thing that gets this far after a fall is seen to roll
 UPRIGHT_DEG = 20.0
 SIDE_DEG = 60.0
 OVER_DEG = 150.0
+LOW_M = 0.25  # a fall from lower is told by its way
 HEIGHTS = (
-    (0.25, "from just above the floor"),
     (0.6, "from knee height"),
     (1.1, "from waist height"),
     (1.5, "from chest height"),
@@ -164,7 +164,7 @@ def _deeds(happening: Happening, style: _Style) -> list[str]:
     """What an object does, verbs in their plain form; `PLACE` stands for what it lands on."""
     start, end = happening.tilt_deg
     if happening.drop_m > DROP_M:
-        target = f" onto {PLACE}" if happening.landed_on else ""
+        target = f" {'into' if happening.inside else 'onto'} {PLACE}" if happening.landed_on else ""
         deeds = [f"{style.fall} {_from(happening, style)}{target}"]
         if happening.bounces:
             deeds.append(f"bounce {('once', 'twice', 'a few times')[min(happening.bounces, 3) - 1]}")
@@ -205,7 +205,7 @@ def _posture(happening: Happening) -> str:
 
 def _from(happening: Happening, style: _Style) -> str:
     """How far a thing falls: by its height above the floor, or by the way down to what it lands on."""
-    if happening.landed_on not in (FLOOR, "") or (style.measured and happening.drop_m > HEIGHTS[0][0]):
+    if happening.landed_on not in (FLOOR, "") or happening.start_m < LOW_M or style.measured:
         return _length(happening.drop_m)
     return next((words for limit, words in HEIGHTS if happening.start_m < limit), "from above head height")
 

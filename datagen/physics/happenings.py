@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
 from datagen.physics.bodies import WorldRun
+from datagen.physics.nouns import noun_of, place_in
 from datagen.physics.support import surface_centre, tilt_deg
 from datagen.physics.wheels import has_wheels
 from datagen.trajectory import apply_pose
@@ -18,6 +19,7 @@ BALL_SHARE = 0.7  # of its circumscribed sphere that a ball of flat faces fills 
 BOUNCE_M_S = 0.3  # upward speed of a centre of mass that a viewer sees as a bounce
 FLAT_SHARE = 0.35  # of its second-smallest extent that the thickness of a board or a plate is at most
 LOPSIDED = 0.05  # of its thickness that the middle of a plate's hull is off; a board has no top side
+RIM_SHARE = 0.3  # of a vessel's height that the foot of what lies in it is below its rim at least
 RIDE_M = 0.03  # gap between a load and the top of what carries it
 
 
@@ -38,6 +40,7 @@ class Happening:
     is_flat: bool = False  # a board or a plate: it lies flat and does not stand
     has_top: bool = True  # upside down is another pose than the right way up
     on_castors: bool = False
+    inside: bool = False  # it ends well below the rim of the vessel or box that it landed on
     rides_on: str = ""  # what moves and carries it from the first frame to the last
 
 
@@ -78,6 +81,7 @@ def _happening(
         is_flat=normal is not None,
         has_top=has_top,
         on_castors=has_wheels(name),
+        inside=landed_on in boxes and _within(boxes[name][1], boxes[landed_on][1], noun_of(landed_on)),
         rides_on=landed_on if landed_on in run.dynamic and _carried(boxes[name], boxes[landed_on]) else "",
     )
 
@@ -121,6 +125,13 @@ def _is_round(vertices: np.ndarray) -> bool:
     except QhullError:  # a flat ring
         return False
     return bool(volume > BALL_SHARE * 4 / 3 * np.pi * radius**3)
+
+
+def _within(load: np.ndarray, vessel: np.ndarray, noun: str) -> bool:
+    """Whether a load, by its world box (low, high) [2, 3], lies in a vessel; a box is one when it is open."""
+    middle, depth = load[:, :2].mean(axis=0), RIM_SHARE * (vessel[1, 2] - vessel[0, 2])
+    over = ((middle > vessel[0, :2]) & (middle < vessel[1, :2])).all()
+    return bool(over and load[0, 2] < vessel[1, 2] - depth and (place_in(noun) or noun.split(" ")[-1] == "box"))
 
 
 def _last_support(run: WorldRun, name: str) -> str:

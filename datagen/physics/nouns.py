@@ -32,6 +32,7 @@ NOUNS: dict[str, str] = {
     "soap_dispenser_body": "soap dispenser",
     "soap_dispenser_top": "soap dispenser pump",
     "stepstool": "step stool",
+    "tape_roll": "roll of tape",
     "stuffed_toys": "stuffed toy",
     "toys": "toy",
     "trash": "piece of trash",

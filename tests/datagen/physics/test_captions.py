@@ -17,6 +17,7 @@ from datagen.physics.materials import floor_material
 from datagen.physics.nouns import noun_of, plural_of, with_article
 from datagen.physics.world import run_world
 from tests.datagen.physics.scenes import box_body, box_mesh, pose
+from tests.datagen.physics.test_effects import bowl
 from tests.datagen.physics.test_materials import HUMOTO_NAMES
 
 SEEDS = range(24)
@@ -70,6 +71,8 @@ def test_a_fall() -> None:
         ({"bounces": 7}, "bounces a few times and comes to rest"),
         ({"is_round": True, "name": "ball", "slide_m": 1.0}, "bounces once, rolls about a metre and comes to rest."),
         ({"drop_m": 0.2, "landed_on": "table", "bounces": 0}, " a little way onto "),
+        ({"drop_m": 0.2, "landed_on": "table", "inside": True}, " a little way into "),
+        ({"drop_m": 0.1, "start_m": 0.1}, " a few centimetres onto the floor, "),
         ({"tilt_deg": (90.0, 5.0), "drop_m": 0.0}, "falls back upright onto the floor."),
         ({"drop_m": 0.0}, "A mug tips over and comes to rest on its side."),
         ({"drop_m": 0.0, "tilt_deg": (0.0, 0.0), "slide_m": 0.0}, "settles in place."),
@@ -247,6 +250,18 @@ def test_a_board_has_no_top_and_a_plate_has_one() -> None:
         (one,) = happenings_of(run, {"thing": body.vertices}, {"thing": upright})
         assert (one.is_flat, one.has_top) == (True, has_top)
         assert one.tilt_deg[1] == pytest.approx(tilt, abs=3.0)
+
+
+def test_what_falls_into_a_bowl_is_inside() -> None:
+    open_box = replace(bowl(), name="wooden_box")
+    apple, beside = box_body("apple", (0.06,) * 3, pose(0, 0, 0.3)), box_body("egg", (0.06,) * 3, pose(0.5, 0, 0.3))
+    bodies = (open_box, apple, beside)
+    run = run_world(bodies, floor_material("wood"), num_frames=25, fps=12.0, substep_hz=480, gravity_m_s2=9.81)
+    up = {body.name: np.array([0.0, 0.0, 1.0]) for body in bodies}
+    found = happenings_of(run, {body.name: body.vertices for body in bodies}, up)
+    assert [(one.landed_on, one.inside) for one in found[1:]] == [("wooden_box", True), (FLOOR, False)]
+    texts = captions_of(replace(found[0], dynamic=False), found[1])
+    assert all("into a wooden box" in text or "into the wooden box" in text for text in texts)
 
 
 def test_a_load_rides_while_it_stays_on_its_carrier() -> None:
