@@ -23,7 +23,7 @@ from tests.pipeline.conftest import SMALL, datagen
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]
 
-FAMILIES = "kubric.families=support"
+FAMILIES = "kubric.families=launch"
 
 
 def arguments(source: str, out: Path, *more: str | Path) -> list[str | Path]:
