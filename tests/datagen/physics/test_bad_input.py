@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import trimesh
 
-from datagen.codec import write_json
-from datagen.errors import EngineFailed, SceneFailed, SpecError
+from datagen.codec import read_record, write_json
+from datagen.errors import EngineFailed, SceneFailed, SceneRejected, SpecError
 from datagen.jobs import SimulateJob
 from datagen.physics.decompose import MAX_FACES, MAX_PIECES, convex_parts, count_pieces
 from datagen.physics.handover import take_clip
 from datagen.physics.materials import floor_material
 from datagen.physics.orient import outward_faces
+from datagen.physics.records import PhysicsCertificate
 from datagen.physics.world import run_world
 from datagen.sequence import Sequence, write_sequence
 from datagen.spec import Clip
@@ -133,6 +134,26 @@ def test_a_simulation_that_overruns_is_killed(tmp_path: Path) -> None:
         run_engine("datagen.simulate_scene", job, tmp_path / "out", timeout_s=0.2)
     assert time.monotonic() - started < 10
     assert not (tmp_path / "out").exists()
+
+
+def test_objects_that_are_held_deep_inside_each_other_are_rejected_with_the_figure(tmp_path: Path) -> None:
+    first = np.repeat(pose(0, 0, 1.0)[None], 60, axis=0)
+    second = first + np.array([0.03, 0, 0.05, 0, 0, 0, 0])
+    hand = first[:, :3] + (0, 0, 0.152)
+    job = write_job(tmp_path, sequence_of({"box": (SIZE, first), "crate": (SIZE, second)}, hand))
+    with pytest.raises(SceneRejected, match=r"initial_overlap \d+(\.\d+)? mm \(limit 12\)") as caught:
+        run_engine("datagen.simulate_scene", job, tmp_path / "out", timeout_s=60)
+    measured = {row["name"]: row for row in caught.value.details["measured"]}
+    assert measured["initial_overlap"]["value"] > 50 and "between box and crate" in measured["initial_overlap"]["note"]
+    assert measured["speed"]["value"] < 12, "they do not explode even so"
+
+
+def test_a_body_within_an_object_for_the_whole_clip_holds_it(tmp_path: Path) -> None:
+    poses = np.repeat(pose(0, 0, 1.0)[None], 60, axis=0)
+    job = write_job(tmp_path, sequence_of({"crate": ((0.6, 0.6, 0.6), poses)}, poses[:, :3]))
+    run_engine("datagen.simulate_scene", job, tmp_path / "out", timeout_s=60)
+    (body,) = read_record(PhysicsCertificate, tmp_path / "out" / "certificate.json").bodies
+    assert body.dynamic and body.contact_mm == 0 and "RightHand is inside it" in body.why
 
 
 def test_furniture_of_a_million_triangles_fails_its_scene_alone(tmp_path: Path) -> None:

@@ -75,6 +75,12 @@ def test_what_begins_within_the_floor_is_lifted_out_and_not_thrown(sunk_m: float
     assert result.poses[-1, 0, 2] == pytest.approx(0.151, abs=0.0005)
 
 
+def test_a_stack_stands() -> None:
+    stack = [box_body(f"box.{n}", (0.2, 0.2, 0.1), pose(0.01 * n, 0, 0.0505 + 0.1005 * n)) for n in range(5)]
+    result = run(*stack, num_frames=48)
+    assert np.abs(result.poses[-1, :, :2] - result.poses[0, :, :2]).max() < 0.001
+
+
 def test_a_tumbling_body_keeps_its_angular_momentum() -> None:
     body = replace(box_body("box", (0.1, 0.2, 0.3), pose(0, 0, 8)), angular=np.array([0.3, 12.0, 0.2]))
     result = run(body)
