@@ -103,6 +103,7 @@ def _drive(
     run.clean_partials()
     keys = [key for key in pending(run, stages) if only is None or key in only]
     follow(drive(run, stages, execution, keys) if keys else (), len(keys), "+".join(stages), console)
+    run.clean_partials()  # what workers left that were killed meanwhile
     failed = len(run.failed_keys())
     if failed and only is None:
         console.print(f"{failed} scenes have failed; `datagen retry {run.root} --failed` tries them again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 
 from datagen import cluster
 from datagen.config import ResourceSettings, StageResources
@@ -42,7 +43,7 @@ def drive(run: RunFolder, stages: Sequence[str], execution: Execution, keys: Seq
     tasks = (scene_task(run, key, groups, resources, execution) for key in keys)
     policy = cluster.Policy(
         needs=needs_of,
-        room=lambda task: LADDER[task.attempt],
+        room=lambda task: LADDER[task.rung],
         again=lambda task, outcome: following(task, outcome, resources, execution),
         lost=lost_scene,
     )
@@ -56,7 +57,7 @@ def drive(run: RunFolder, stages: Sequence[str], execution: Execution, keys: Seq
             policy=policy,
         ):
             record(run, outcome)
-            if outcome.ended and outcome.next_attempt is None:
+            if outcome.ended and outcome.next_rung is None:
                 yield outcome
         if interrupt.stopping:
             raise KeyboardInterrupt
@@ -73,7 +74,6 @@ def scene_task(
     groups: tuple[tuple[str, ...], ...],
     resources: ResourceSettings,
     execution: Execution,
-    attempt: int = 0,
 ) -> SceneTask:
     """The task for the first of a scene's groups of stages."""
     own: StageResources = getattr(resources, groups[0][0])
@@ -85,7 +85,6 @@ def scene_task(
         resources=own,
         keep_renders=execution.keep_renders,
         later=groups[1:],
-        attempt=attempt,
     )
 
 
@@ -98,26 +97,19 @@ def following(
     task: SceneTask, outcome: SceneOutcome, resources: ResourceSettings, execution: Execution
 ) -> SceneTask | None:
     """The task that comes after this one for the same scene: another attempt, or the next stages."""
-    if outcome.next_attempt is not None:
-        return replace(task, attempt=outcome.next_attempt)
+    if outcome.next_rung is not None:
+        return replace(task, rung=outcome.next_rung, attempts=task.attempts + 1)
     if outcome.ended or outcome.failure or outcome.rejection:
         return None
-    own: StageResources = getattr(resources, task.later[0][0])
-    return replace(
-        task,
-        stages=task.later[0],
-        later=task.later[1:],
-        threads=own.cpus or execution.threads,
-        resources=own,
-        attempt=0,
-    )
+    run = RunFolder(root=Path(task.root))
+    return scene_task(run, task.key, task.later, resources, execution)
 
 
 def record(run: RunFolder, outcome: SceneOutcome) -> None:
     """Write a scene's rows; an attempt that is not the last is an event."""
     for event in outcome.events:
         append_row(run.events, event)
-    if outcome.failure and outcome.next_attempt is not None:
+    if outcome.failure and outcome.next_rung is not None:
         details = outcome.failure["details"]
         append_row(
             run.events,
@@ -125,7 +117,7 @@ def record(run: RunFolder, outcome: SceneOutcome) -> None:
                 "key": outcome.key,
                 "stage": outcome.failure["stage"],
                 "retried": details.get("reason"),
-                "attempt": details["attempts"] - 1,
+                "attempt": details["attempts"],
                 "node": details["node"],
             },
         )

@@ -37,15 +37,15 @@ class Needs:
         return self.cpus <= free.cpus and self.memory_bytes <= free.memory_bytes and self.gpus <= free.gpus
 
 
-def next_attempt(reason: str, attempt: int) -> int | None:
-    """The rung after `attempt` (0 is the first try) for a process that crashed or was stopped; None: give up.
+def next_rung(reason: str, rung: int) -> int | None:
+    """The rung after `rung` (0 is the first try) for a process that crashed or was stopped; None: give up.
 
     What was too large once is too large again: out of memory goes to the rung with more of it at once.
     """
     last = len(LADDER) - 1
-    if attempt >= last:
+    if rung >= last:
         return None
-    return last if reason == OUT_OF_MEMORY else attempt + 1
+    return last if reason == OUT_OF_MEMORY else rung + 1
 
 
 def machine_memory_bytes() -> int:

@@ -22,7 +22,7 @@ from datagen.codec import remove_tree
 from datagen.config import StageResources
 from datagen.errors import DataError, EngineFailed, SceneError, SceneRejected
 from datagen.jobs import CertifyJob, CollisionJob, ComposeJob, RenderJob, SimulateJob
-from datagen.resources import GIB, LADDER, next_attempt
+from datagen.resources import GIB, LADDER, next_rung
 from datagen.runs import RUN_FILE, RunFolder
 from datagen.versions import versions
 from datagen.worker import Usage, run_engine
@@ -41,7 +41,8 @@ class SceneTask:
     resources: StageResources  # alike for all of `stages`
     keep_renders: bool
     later: tuple[tuple[str, ...], ...] = ()  # stages that need other resources: tasks of their own
-    attempt: int = 0  # rung of the ladder
+    rung: int = 0  # of the ladder
+    attempts: int = 1  # this one included
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +53,13 @@ class SceneOutcome:
     events: tuple[dict[str, Any], ...]
     failure: dict[str, Any] | None = None
     rejection: dict[str, Any] | None = None
-    next_attempt: int | None = None  # the failure is not final: the rung to try next
+    next_rung: int | None = None  # of the ladder, when the failure is not final
     ended: bool = True  # False: other stages follow
 
     @property
     def state(self) -> str:
         """In one word."""
-        if self.next_attempt is not None:
+        if self.next_rung is not None:
             return "again"
         return "failed" if self.failure else "rejected" if self.rejection else "done"
 
@@ -135,7 +136,7 @@ def run_scene(task: SceneTask) -> SceneOutcome:
     """Take one scene through its stages, skipping what is done; expected failures become rows, a full disk raises."""
     run = RunFolder(root=Path(task.root))
     check_machine(task.root, task.stages)
-    room = LADDER[task.attempt]
+    room = LADDER[task.rung]
     share = Share(threads=task.threads, memory_bytes=int(task.resources.memory_limit_gb * GIB * room))
     events: list[dict[str, Any]] = []
     for name in task.stages:
@@ -158,12 +159,12 @@ def run_scene(task: SceneTask) -> SceneOutcome:
 def _failed(task: SceneTask, stage: str, error: Exception, events: list[dict[str, Any]]) -> SceneOutcome:
     """A scene that failed: for good, or to be tried on the next rung if its process ended by itself."""
     details = dict(error.details) if isinstance(error, SceneError) else {}
-    details |= {"node": node_name(), "attempts": task.attempt + 1}
+    details |= {"node": node_name(), "attempts": task.attempts}
     row = failure_row(task, stage, type(error).__name__, str(error), details)
     following = None
     if isinstance(error, EngineFailed):
-        following = next_attempt(str(details.get("reason")), task.attempt)
-    return SceneOutcome(key=task.key, events=tuple(events), failure=row, next_attempt=following)
+        following = next_rung(str(details.get("reason")), task.rung)
+    return SceneOutcome(key=task.key, events=tuple(events), failure=row, next_rung=following)
 
 
 def failure_row(task: SceneTask, stage: str, kind: str, message: str, details: dict[str, Any]) -> dict[str, Any]:
@@ -173,7 +174,7 @@ def failure_row(task: SceneTask, stage: str, kind: str, message: str, details: d
 
 def lost_scene(task: SceneTask, message: str) -> SceneOutcome:
     """The outcome of a scene that takes its worker with it each time."""
-    details = {"reason": "worker lost", "attempts": task.attempt + 1}
+    details = {"reason": "worker lost", "attempts": task.attempts}
     row = failure_row(task, task.stages[0], "WorkerLost", f"its worker died: {message}", details)
     return SceneOutcome(key=task.key, events=(), failure=row)
 
@@ -191,7 +192,7 @@ def _event(task: SceneTask, stage: str, started: float, usage: Usage) -> dict[st
         "started": round(started, 3),
         **asdict(usage),
         "node": node_name(),
-        "attempt": task.attempt,
+        "attempt": task.attempts,
     }
 
 

@@ -6,6 +6,7 @@ group can be killed when it overruns; it writes to `OUT.partial`, which becomes 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -87,9 +89,8 @@ def run_engine(
     Raises `EngineFailed` for a crash or an overrun (details: exit code, log tail), `SceneRejected`, `SceneFailed` or
     `DataError` as the process reported it, `StorageError` for a full disk. Nothing is left at OUT or OUT.partial then.
     """
-    partial = partial_of(out)
+    partial = partial_of(out.with_name(f"{out.name}.{uuid.uuid4().hex[:8]}"))  # a lost worker may still write its own
     try:
-        remove_tree(partial)
         partial.mkdir(parents=True)
         job_file = partial / "job.json"
         write_json(job_file, job)
@@ -101,15 +102,21 @@ def run_engine(
         job_file.unlink(missing_ok=True)
         if not keep_log:
             (partial / LOG_FILE).unlink(missing_ok=True)
-        if out.exists():  # another process made the same meanwhile: equal specs give equal bytes, either will do
-            remove_tree(partial)
-        else:
-            partial.replace(out)
+        _commit(partial, out)
         return ending.usage
     except OSError as error:
         raise reraise_storage_error(error, out) from error
     finally:
         remove_tree(partial)
+
+
+def _commit(partial: Path, out: Path) -> None:
+    """Rename; if another process made the same meanwhile, its folder stays: equal specs give equal bytes."""
+    try:
+        partial.rename(out)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 def kill_all() -> None:
