@@ -23,7 +23,8 @@ from torch import nn
 from transformers import T5EncoderModel, T5Tokenizer
 
 from datagen.errors import DataError
-from inference.vae import correct_upsampling, drop_idle_caches
+from inference.lean_vae import lean
+from inference.vae import correct_upsampling
 
 IN_CHANNELS = 48  # latents, mask and source video, 16 each
 BASE_IN_CHANNELS = 33
@@ -116,7 +117,7 @@ def load_vae(base: Path, dtype: torch.dtype) -> AutoencoderKLCogVideoX:
     config = {key: value for key, value in _read_json(base / "vae/config.json").items() if key in known}
     with torch.device("meta"):
         vae = AutoencoderKLCogVideoX(**config)
-    return drop_idle_caches(correct_upsampling(_load_strictly(vae, base / "vae" / VAE_WEIGHTS, dtype)))
+    return lean(correct_upsampling(_load_strictly(vae, base / "vae" / VAE_WEIGHTS, dtype)))
 
 
 def load_text_encoder(base: Path, dtype: torch.dtype) -> T5EncoderModel:

@@ -46,7 +46,7 @@ def make_job(
         weights=weights,
         baseline=baseline,
         memory=mode,
-        speed=Speed.EXACT if baseline else _speed(speed, mode, device),
+        speed=Speed.EXACT if baseline else _speed(speed, device),
         device=device,
     )
     for folder in (job.out, job.out / PASS1_FOLDER):
@@ -107,13 +107,13 @@ def _memory(name: str) -> MemoryMode:
         raise ConfigError(f"--memory {name}{did_you_mean(name, [str(mode) for mode in MemoryMode])}") from None
 
 
-def _speed(name: str, memory: MemoryMode, device: str) -> Speed:
-    """The speed asked for, or what suits memory mode and device."""
+def _speed(name: str, device: str) -> Speed:
+    """The speed asked for, or what suits the device."""
     if name == AUTO:
-        return default_speed(memory, device)
+        return default_speed(device)
     try:
         speed = Speed(name)
     except ValueError:
         raise ConfigError(f"--speed {name}{did_you_mean(name, [AUTO, *map(str, Speed)])}") from None
-    check_speed(speed, memory, device)
+    check_speed(speed, device)
     return speed

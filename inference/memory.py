@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from datagen.errors import ConfigError
-from inference.quantise import Float8, quantise
 
 GIB = 2**30
 MARGIN_GIB = 0.7  # the CUDA context and what the allocator cannot reuse
@@ -72,12 +74,32 @@ def shortage(mode: MemoryMode, device: torch.device, free_gib: float, total_gib:
 def place(pipeline: HasNetworks, mode: MemoryMode, device: torch.device | str) -> None:
     """Put the pipeline's networks where the mode wants them, in place; inputs belong on `device` in every mode.
 
-    In the offload modes all of them wait in main memory, and the pipeline brings each in for its turn.
+    In the offload modes all of them wait in main memory, and the pipeline brings each in for its turn. What the mode
+    says of eight bits is `inference.speed.prepare`'s business.
     """
     device = torch.device(device)
-    if mode is MemoryMode.OFFLOAD_FP8:
-        quantise(pipeline.transformer, Float8.WEIGHTS)
     pipeline.offload = mode is not MemoryMode.FULL
     for module in (pipeline.text_encoder, pipeline.transformer, pipeline.vae):
         if module is not None:
             module.to("cpu" if pipeline.offload else device)
+
+
+@contextmanager
+def visiting(network: nn.Module, device: torch.device) -> Iterator[None]:
+    """`network` on `device` for the time of a block; its weights wait in main memory and are not copied back."""
+    homes = [
+        (tensors, name, tensor, tensor.data)
+        for module in network.modules()
+        for tensors in (module._parameters, module._buffers)
+        for name, tensor in tensors.items()
+        if tensor is not None
+    ]
+    network.to(device)
+    try:
+        yield
+    finally:
+        for tensors, name, tensor, data in homes:
+            tensor.data = data
+            tensors[name] = tensor
+        if device.type == "cuda":
+            torch.cuda.empty_cache()

@@ -30,6 +30,7 @@ from inference.checkpoints import (
     read_base,
 )
 from inference.conditioning import check_labels, mask_levels, mirror_in_time, resized, snap_to_labels, with_pixel_noise
+from inference.memory import visiting
 from inference.settings import Settings
 from inference.windows import Window, blend, latents_of, padded_frames, windows_of
 
@@ -275,13 +276,8 @@ class VoidPipeline:
         if not self.offload:
             yield
             return
-        model.to(self.device)
-        try:
+        with visiting(model, self.device):
             yield
-        finally:
-            model.to("cpu")
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
 
 
 def _same_length(source: Tensor, labels: Tensor, settings: Settings) -> int:

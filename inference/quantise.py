@@ -12,7 +12,6 @@ from enum import StrEnum
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-from torchao.quantization import Float8WeightOnlyConfig, quantize_
 
 from datagen.errors import ConfigError
 
@@ -32,17 +31,17 @@ class Float8(StrEnum):
 def quantise(transformer: nn.Module, kind: Float8, device: torch.device | str | None = None) -> None:
     """Turn the large linear layers of `transformer.transformer_blocks` into fp8 (e4m3), in place.
 
-    device  where the products will run; by default where the weights are
+    device  where the layers will work; by default where the weights are. The conversion runs there too, layer by layer,
+            and the result goes to where the weights were
     """
     blocks = transformer.transformer_blocks
-    if kind is Float8.WEIGHTS:
-        quantize_(blocks, Float8WeightOnlyConfig(), filter_fn=is_large_linear)
-        return
-    check_can_multiply(torch.device(device) if device else next(blocks.parameters()).device)
+    at = torch.device(device) if device else next(blocks.parameters()).device
+    if kind is Float8.MATMULS:
+        check_can_multiply(at)
     for name, module in list(blocks.named_modules()):
         if is_large_linear(module, name):
             parent, _, child = name.rpartition(".")
-            setattr(blocks.get_submodule(parent), child, Float8Linear(module))
+            setattr(blocks.get_submodule(parent), child, Float8Linear(module, kind, at))
 
 
 def is_large_linear(module: nn.Module, name: str) -> bool:
@@ -51,24 +50,30 @@ def is_large_linear(module: nn.Module, name: str) -> bool:
 
 
 class Float8Linear(nn.Module):
-    """A linear layer whose product runs in fp8 with float32 sums; made from one in bf16.
+    """A linear layer with its weight in fp8; made from one in bf16.
 
-    torchao's tensor subclass computes the same; the compiler needs a minute and a half for that one, seconds for this.
+    weight and scale are plain tensors, so that offloading can move them and the compiler sees ordinary operations;
+    torchao's tensor subclass computes the same, cannot be moved back under inference mode, and compiles for 90 s.
     """
 
     weight: Tensor
     scale: Tensor
     bias: Tensor | None
 
-    def __init__(self, linear: nn.Module) -> None:
+    def __init__(self, linear: nn.Module, kind: Float8, device: torch.device | str = "cpu") -> None:
         super().__init__()
-        weight, scale = to_float8(linear.weight.detach())
-        self.register_buffer("weight", weight)
-        self.register_buffer("scale", scale.T.contiguous())
+        self.kind = kind
+        home = linear.weight.device
+        weight, scale = to_float8(linear.weight.detach().to(device))
+        self.register_buffer("weight", weight.to(home))
+        self.register_buffer("scale", scale.T.contiguous().to(home))
         self.register_buffer("bias", None if linear.bias is None else linear.bias.detach())
 
     def forward(self, values: Tensor) -> Tensor:
         """[..., in] -> [..., out], of the same dtype."""
+        if self.kind is Float8.WEIGHTS:
+            unpacked = self.weight.to(values.dtype) * self.scale.T.to(values.dtype)
+            return F.linear(values, unpacked, self.bias)
         rows, scale = to_float8(values.reshape(-1, values.shape[-1]))
         product = torch._scaled_mm(  # the only public way to it is a tensor subclass
             rows, self.weight.T, scale, self.scale, bias=self.bias, out_dtype=values.dtype, use_fast_accum=True

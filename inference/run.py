@@ -26,7 +26,7 @@ from inference.memory import MemoryMode, check_memory, place
 from inference.outputs import FORMAT_VERSION, Method, OutputRecord, is_done, make_folder, write_output
 from inference.pipeline import NonFiniteError, OnStep, Pass, VoidPipeline
 from inference.settings import Settings
-from inference.speed import Speed, check_speed, speed_up
+from inference.speed import Speed, check_speed, prepare
 from inference.windows import latents_of, padded_frames
 
 PASS1_FOLDER = "pass1"  # within --out, when there is a second pass
@@ -159,14 +159,14 @@ def _maker(job: RunJob, stage: Stage, todo: list[Clip], texts: dict[str, Tensor]
         return lambda clip, on_step: _baseline(job, clip)
     checkpoint = job.weights.pass1 if stage.number is Pass.ONE else job.weights.pass2
     assert checkpoint is not None
-    check_speed(job.speed, job.memory, job.device)
+    check_speed(job.speed, job.device)
     if not job.weights.untrained:
         check_memory(job.memory, job.device)
     wanted = {"", *(clip.prompt for clip in todo)}
     known = texts if wanted <= texts.keys() else None
     pipeline = VoidPipeline.load(job.weights.base, checkpoint, job.dtype, job.device, stage.number, known)
     place(pipeline, job.memory, job.device)
-    speed_up(pipeline.transformer, job.speed, job.device)
+    prepare(pipeline.transformer, job.speed, job.memory, job.device)
     pipeline.encode_prompts(sorted(wanted))
     pipeline.text_encoder = None
     texts.update(pipeline.texts)

@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKLCogVideoX
-from diffusers.models.autoencoders.autoencoder_kl_cogvideox import CogVideoXCausalConv3d
 from diffusers.models.upsampling import CogVideoXUpsample3D
 from torch import Tensor
 from torch.nn import functional
+
+from inference.lean_vae import pictures_of, video_of
 
 LATENTS_A_CHUNK = 2  # what the VAE was trained with; group norms run over a chunk, so another number changes the result
 
@@ -60,25 +61,6 @@ def correct_upsampling(vae: AutoencoderKLCogVideoX) -> AutoencoderKLCogVideoX:
     return vae
 
 
-def drop_idle_caches(vae: AutoencoderKLCogVideoX) -> AutoencoderKLCogVideoX:
-    """`vae` itself, no longer keeping the whole input of each 1x1x1 convolution for the next chunk.
-
-    diffusers takes the last 0 frames of it as a cache, by a slice that means all frames; nothing reads them.
-    """
-    for module in vae.decoder.modules():
-        if isinstance(module, CogVideoXCausalConv3d) and module.time_kernel_size == 1:
-            module.__class__ = PointwiseConv
-    return vae
-
-
-class PointwiseConv(CogVideoXCausalConv3d):
-    """A convolution that looks at one frame alone."""
-
-    def forward(self, inputs: Tensor, conv_cache: Tensor | None = None) -> tuple[Tensor, None]:
-        """[batch, channels, frames, height, width] -> the same with other channels, and no cache."""
-        return self.conv(inputs), None
-
-
 class Once(dict[str, Any]):
     """A cache of the convolutions that lets go of each entry as it is read: old and new are not kept side by side."""
 
@@ -100,12 +82,10 @@ class ToldUpsample(CogVideoXUpsample3D):
         self.first_chunk = True
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """[batch, channels, frames, height, width] -> the same, larger."""
-        in_time = 1 if self.first_chunk else 2
-        grown = functional.interpolate(inputs, scale_factor=(in_time, 2, 2))
-        batch, channels, frames, height, width = grown.shape
-        pictures = grown.transpose(1, 2).reshape(batch * frames, channels, height, width)
-        return self.conv(pictures).reshape(batch, frames, -1, height, width).transpose(1, 2)
+        """[1, channels, frames, height, width] -> the same, larger; a picture that is repeated is convolved once."""
+        pictures = functional.interpolate(pictures_of(inputs), scale_factor=2)
+        grown = video_of(self.conv(pictures))
+        return grown if self.first_chunk else grown.repeat_interleave(2, dim=2)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from datagen.errors import ConfigError
-from inference.memory import MemoryMode, check_memory, need_gib, place, shortage
+from inference.memory import MemoryMode, check_memory, need_gib, place, shortage, visiting
 
 
 def pipeline() -> SimpleNamespace:
@@ -27,13 +27,16 @@ def test_offloading_is_the_pipelines_business(mode: MemoryMode) -> None:
     assert one.offload is (mode is not MemoryMode.FULL)
 
 
-def test_only_the_fp8_mode_changes_weights_and_not_the_modulation() -> None:
-    for mode in MemoryMode:
-        one = pipeline()
-        place(one, mode, "cpu")
-        block = one.transformer.transformer_blocks[0]
-        assert (type(block["ff"].weight.data) is not torch.Tensor) is (mode is MemoryMode.OFFLOAD_FP8)
-        assert type(block["norm1"].weight.data) is torch.Tensor
+@torch.inference_mode()
+def test_a_network_visits_a_device_and_comes_home_uncopied() -> None:
+    """ "meta" is a device of other tensors, as a GPU is; nothing could be copied back from it."""
+    network = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+    before = {name: (tensor.data_ptr(), tensor.clone()) for name, tensor in network.state_dict().items()}
+    with visiting(network, torch.device("meta")):
+        assert all(tensor.is_meta for tensor in network.state_dict().values())
+    for name, tensor in network.state_dict().items():
+        pointer, values = before[name]
+        assert tensor.data_ptr() == pointer and torch.equal(tensor, values)
 
 
 def test_a_shortage_names_what_each_mode_needs_and_what_fits() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from datagen.errors import ConfigError
-from inference.quantise import Float8, Float8Linear, dequantised, quantise, to_float8
+from inference.quantise import FP8, Float8, Float8Linear, dequantised, quantise, to_float8
 
 
 def linear() -> nn.Linear:
@@ -35,21 +35,29 @@ def test_the_layer_computes_nearly_what_it_did() -> None:
     layer = linear()
     values = torch.randn(3, 5, 256, generator=torch.Generator().manual_seed(1)).bfloat16()
     exact = nn.functional.linear(values.float(), layer.weight.float(), layer.bias.float())
-    found = dequantised(Float8Linear(layer), values)
+    found = dequantised(Float8Linear(layer, Float8.MATMULS), values)
     assert found.shape == exact.shape
     assert 0.005 < (found - exact).norm() / exact.norm() < 0.05
 
 
-def test_weights_only_changes_storage_of_large_layers() -> None:
+def test_weights_alone_are_unpacked_to_what_they_nearly_were() -> None:
+    layer = linear()
+    values = torch.randn(3, 5, 256, generator=torch.Generator().manual_seed(1)).bfloat16()
+    small = Float8Linear(layer, Float8.WEIGHTS)
+    assert small.weight.dtype is FP8 and small.weight.nbytes * 2 == layer.weight.nbytes
+    unpacked = small.weight.float() * small.scale.T
+    expected = nn.functional.linear(values.float(), unpacked, layer.bias.float())
+    assert (small(values).float() - expected).norm() / expected.norm() < 2**-7  # rounding to bf16
+    assert 0.005 < (small(values) - layer(values)).norm() / layer(values).norm() < 0.05
+
+
+def test_large_layers_alone_are_quantised() -> None:
     transformer = nn.Module()
     transformer.transformer_blocks = nn.ModuleList([nn.ModuleDict({"to_q": linear(), "norm1": linear()})])
-    block = transformer.transformer_blocks[0]
-    values = torch.randn(4, 256).bfloat16()
-    before = block["to_q"](values)
     quantise(transformer, Float8.WEIGHTS)
-    assert not torch.equal(before, block["to_q"](values))
-    assert (before - block["to_q"](values)).norm() / before.norm() < 0.05
-    assert type(block["norm1"].weight.data) is torch.Tensor
+    block = transformer.transformer_blocks[0]
+    assert type(block["to_q"]) is Float8Linear and type(block["norm1"]) is nn.Linear
+    assert all(type(tensor) is torch.Tensor for tensor in block["to_q"].state_dict().values())  # nothing but plain ones
 
 
 def test_products_need_a_gpu_that_has_them() -> None:

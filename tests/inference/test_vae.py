@@ -104,18 +104,3 @@ def test_weights_keep_their_names(vae: AutoencoderKLCogVideoX, stock: Autoencode
     assert list(vae.state_dict()) == list(stock.state_dict())
     before = [*vae.decoder.modules()]
     assert [*correct_upsampling(vae).decoder.modules()] == before  # a second time changes nothing
-
-
-@torch.inference_mode()
-def test_idle_caches_are_dropped_and_nothing_else_changes(
-    vae: AutoencoderKLCogVideoX, stock: AutoencoderKLCogVideoX
-) -> None:
-    """`vae` is as it is loaded; the other keeps diffusers' caches."""
-
-    def kept(model: AutoencoderKLCogVideoX) -> Tensor | None:
-        _, cache = model.decoder(latents_of_noise(1, 2, 3).transpose(1, 2))
-        return cache["up_block_3"]["resnet_0"]["norm1"]["conv_y"]
-
-    assert kept(stock) is not None and kept(vae) is None
-    correct_upsampling(stock)
-    assert torch.equal(decode(vae, latents_of_noise(5, 2, 3)), decode(stock, latents_of_noise(5, 2, 3)))
