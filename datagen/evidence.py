@@ -29,7 +29,10 @@ BLUR_PX = 2.5  # standard deviation, in pixels of the layer of light
 LOCAL_PX = 3
 MIN_LOCAL_CHANGE = 0.035  # in the pixel's own neighbourhood: else a sharp shadow would grow by the blur
 SPECK_SHARE = 6e-5  # of the picture: smaller spots and holes of changed light are noise (15 px of 384x672)
+MIN_FINE_CHANGE = 0.06
+FINE_BLUR_PX = 1.2
 NEAREST_DEPTH_M = 0.1
+OPTIONAL_LAYERS = ("moved_hidden", "moved_counterfactual", "fine_hidden", "fine_counterfactual")
 TRACES = {  # where a trace beside a layer belongs: silhouettes are told by coverage and ids, not by pixels
     "removed": "own_effects",
     "moved_after": "lit_by_moved",
@@ -46,6 +49,9 @@ class RenderedLayers:
     ids_hidden          integers [num_frames, height, width], object at the pixel's centre in H; 0 is the room
     ids_counterfactual  likewise in C
     light_*             float32 [num_frames, h, w], luminance of F, H, C by few samples; may be smaller
+    moved_*             like removed_coverage, of objects that are elsewhere in the other world, in H and C; without
+                        these, silhouettes are those of the ids, a pixel wider
+    fine_*              like light_*, of H and C, by more samples where they differ, 0 elsewhere
     """
 
     removed_coverage: np.ndarray
@@ -54,6 +60,10 @@ class RenderedLayers:
     light_factual: np.ndarray
     light_hidden: np.ndarray
     light_counterfactual: np.ndarray
+    moved_hidden: np.ndarray | None = None
+    moved_counterfactual: np.ndarray | None = None
+    fine_hidden: np.ndarray | None = None
+    fine_counterfactual: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         full, light = self.removed_coverage.shape, self.light_factual.shape
@@ -66,6 +76,9 @@ class RenderedLayers:
             ("light_counterfactual", light),
         ):
             _check_layer(name, getattr(self, name), expected, full[0] if full else 0)
+        for name in OPTIONAL_LAYERS:
+            if (layer := getattr(self, name)) is not None:
+                _check_layer(name, layer, full if name.startswith("moved") else light, full[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +130,17 @@ def _derive_frame(
         _as_ids(rendered.ids_hidden[frame], moved, "ids_hidden", frame),
         _as_ids(rendered.ids_counterfactual[frame], moved, "ids_counterfactual", frame),
         moved[frame],
-        edge_px,
+        edge_px if rendered.moved_hidden is None else 0,
     )
+    if rendered.moved_hidden is not None and rendered.moved_counterfactual is not None:
+        before = before | (rendered.moved_hidden[frame] > MIN_COVERAGE)
+        after = after | (rendered.moved_counterfactual[frame] > MIN_COVERAGE)
     moving = before | after
     light_hidden = rendered.light_hidden[frame]
-    lit = change_of_light(light_hidden, rendered.light_counterfactual[frame], moving, dark)
+    if rendered.fine_hidden is not None and rendered.fine_counterfactual is not None:
+        lit = fine_change(rendered.fine_hidden[frame], rendered.fine_counterfactual[frame], moving, dark)
+    else:
+        lit = change_of_light(light_hidden, rendered.light_counterfactual[frame], moving, dark)
     own = change_of_light(rendered.light_factual[frame], light_hidden, removed | moving, dark)
     return removed, before, after, lit, own
 
@@ -182,15 +201,30 @@ def change_of_light(first: np.ndarray, second: np.ndarray, excluded: np.ndarray,
     return _without_specks(full > MIN_LIGHT_CHANGE, excluded) & ~excluded
 
 
+def fine_change(first: np.ndarray, second: np.ndarray, excluded: np.ndarray, dark: float) -> np.ndarray:
+    """Likewise, of layers with less noise that are 0 where nothing was rendered.
+
+    What counts is the change of the mean light, not the mean of changes: noise cancels, and a narrower blur is enough.
+    """
+    size = (excluded.shape[1], excluded.shape[0])
+    weight = (~_shrink(excluded, (first.shape[1], first.shape[0]))).astype(np.float32)
+    change, light = (first - second) * weight, np.maximum(np.maximum(first, second), dark) * weight
+    ratio = np.abs(_ratio(_blur(change, FINE_BLUR_PX), _blur(light, FINE_BLUR_PX)))
+    if not (ratio > MIN_FINE_CHANGE).any():
+        return np.zeros_like(excluded)
+    full = np.asarray(Image.fromarray(ratio).resize(size, Image.Resampling.BILINEAR))
+    return _without_specks(full > MIN_FINE_CHANGE, excluded) & ~excluded
+
+
 def _shrink(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Pixels of a smaller picture (width, height) whose filter reaches a marked pixel."""
     share = Image.fromarray(mask.astype(np.float32)).resize(size, Image.Resampling.BOX)
     return _grow(np.asarray(share) > 0, 1)
 
 
-def _blur(picture: np.ndarray) -> np.ndarray:
+def _blur(picture: np.ndarray, deviation_px: float = BLUR_PX) -> np.ndarray:
     """Gaussian mean, float32; beyond the border counts as nothing, which cancels in a ratio."""
-    return np.asarray(ndimage.gaussian_filter(picture.astype(np.float32), BLUR_PX, mode="constant", truncate=3.0))
+    return np.asarray(ndimage.gaussian_filter(picture.astype(np.float32), deviation_px, mode="constant", truncate=3.0))
 
 
 def _mean(picture: np.ndarray) -> np.ndarray:

@@ -80,14 +80,16 @@ def standard_layers(width: int, height: int, light_scale: int) -> tuple[Layer, .
     return (
         full("rgb_factual", ".png", "F, denoised, sRGB"),
         full("rgb_counterfactual", ".png", "C, denoised, sRGB"),
-        full(
-            "removed_coverage", ".exr", "share of the pixel's filter footprint that shows a removed object in F, 0..1"
-        ),
+        full("removed_coverage", ".exr", "share of the pixel's footprint that shows a removed object in F, 0..1"),
+        full("moved_hidden", ".exr", "likewise an object that is elsewhere in the other world, in H"),
+        full("moved_counterfactual", ".exr", "likewise in C"),
         full("ids_hidden", ".exr", "object id at the pixel centre in H"),
         full("ids_counterfactual", ".exr", "object id at the pixel centre in C"),
         light("light_factual", "F"),
         light("light_hidden", "H"),
         light("light_counterfactual", "C"),
+        light("fine_hidden", "H, by more samples where it differs from C, 0 elsewhere"),
+        light("fine_counterfactual", "C, by more samples where it differs from H, 0 elsewhere"),
     )
 
 

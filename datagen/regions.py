@@ -6,6 +6,7 @@ affected by policy "effects") is rendered inside boxes with a margin, and laid o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,7 @@ MAX_RAMP_LEVELS = 3  # the ramp hides steps of noise and indirect light; whateve
 SPILL_PX = 5  # a contact shadow this near to a silhouette is too narrow for the layers of light, which are smaller
 MIN_SPILL_LEVELS = 8
 BOX_COST = 0.04  # of a full picture: what one more render costs whatever its size
+FOOTPRINT_PX = 1.06  # of three taps a pixel: those at (1, 1/3) too
 CUT_PX = 8  # boxes are cut at every so many pixels
 
 
@@ -107,6 +109,26 @@ def _padded(box: Box, margin_px: int, within: Box | None = None) -> Box:
         right=min(grown.right, within.right),
         bottom=min(grown.bottom, within.bottom),
     )
+
+
+def footprint(taps: np.ndarray, per_pixel: int) -> np.ndarray:
+    """Share of each pixel's footprint that shows something, float32 [height, width], from taps on a finer grid.
+
+    taps: bool [per_pixel * height, per_pixel * width]; per_pixel is odd, so that one tap is the pixel's centre. The
+    footprint is the disc in which the picture's filter gathers: Cycles' Blackman-Harris filter of width 1.5 ends 1.5
+    pixels from the centre, and what lies beyond a straight edge at 1 pixel is 1/255 of it.
+    """
+    height, width = taps.shape[0] // per_pixel, taps.shape[1] // per_pixel
+    reach = math.floor(FOOTPRINT_PX * per_pixel)
+    padded = np.pad(taps, reach)
+    first = per_pixel // 2
+    offsets = range(-reach, reach + 1)
+    near = [(row, column) for row in offsets for column in offsets if np.hypot(row, column) <= FOOTPRINT_PX * per_pixel]
+    total = np.zeros((height, width), dtype=np.float32)
+    for row, column in near:
+        start = first + reach + row, first + reach + column
+        total += padded[start[0] :: per_pixel, start[1] :: per_pixel][:height, :width]
+    return total / len(near)
 
 
 def spill(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.ndarray:

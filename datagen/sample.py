@@ -29,7 +29,7 @@ from datagen.camera import lens_of
 from datagen.codec import atomic_folder, read_npz, read_record, sha256_file, sha256_record, write_json, write_npz
 from datagen.errors import DataError
 from datagen.evalset import HIDDEN, perturbed_name
-from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene, with_spill
+from datagen.evidence import OPTIONAL_LAYERS, RenderedLayers, derive_layers, moved_in_scene, with_spill
 from datagen.figures import effect_visibility, keep_differences, mask_statistics
 from datagen.frames import RenderedScene
 from datagen.geometry_layers import geometry_files, write_geometry
@@ -150,7 +150,11 @@ def read_physics(folder: Path) -> ScenePhysics:
 
 def read_rendered(scene: RenderedScene) -> RenderedLayers:
     """The layers of a render that a mask follows from."""
-    return RenderedLayers(**{field.name: scene.frames(field.name) for field in dataclasses.fields(RenderedLayers)})
+    there = {layer.name for layer in scene.manifest.layers}
+    names = [field.name for field in dataclasses.fields(RenderedLayers)]
+    return RenderedLayers(
+        **{name: scene.frames(name) for name in names if name in there or name not in OPTIONAL_LAYERS}
+    )
 
 
 def check_inputs(spec: SceneSpec, physics: ScenePhysics, scene: RenderedScene) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from datagen.codec import PARTIAL_SUFFIX, read_npz, sha256_file, sha256_record
 from datagen.errors import DataError, VoidgenError
+from datagen.evalset import HIDDEN
 from datagen.figures import (
     MAX_CODED_MEAN,
     MAX_CODED_P999,
@@ -25,7 +27,8 @@ from datagen.figures import (
 )
 from datagen.geometry_layers import check_geometry, geometry_files
 from datagen.metadata import FORMAT_VERSION, SampleMetadata
-from datagen.quadmask import Label, Policy, compose_mask, in_form, parse_form, parse_policy
+from datagen.quadmask import Label, MaskLayers, Policy, compose_mask, in_form, parse_form, parse_policy
+from datagen.regions import RAMP_PX, SPILL_PX
 from datagen.sample import (
     LAYERS,
     MASK,
@@ -73,7 +76,7 @@ def check_sample(path: Path, counted: list[str]) -> Iterator[Problem]:
         return
     yield from _check_record(path, metadata)
     yield from _check_files(path, metadata)
-    readers = (_check_videos, _check_mask, _check_physics, _check_prompt, _check_geometry, _check_keep)
+    readers = (_check_videos, _check_mask, _check_physics, _check_prompt, _check_geometry, _check_keep, _check_hidden)
     for reader in readers:
         yield from guarded(path, lambda reader=reader: reader(path, metadata))  # type: ignore[misc]
     yield from check_leftovers(path)
@@ -211,6 +214,31 @@ def _check_keep(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
             problem = "where the mask of policy 'effects' says KEEP the videos differ, as if it lay a little off"
             limit = f"{what}: expected below {most:g}, found {measured:.3g}"
             yield Problem(where=str(path / LAYERS), problem=f"{problem}: {limit}")
+
+
+def _check_hidden(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
+    """The hidden video is the counterfactual one where nothing is elsewhere, or lit by something that is."""
+    if not metadata.spec.layers.hidden or not all((path / name).is_file() for name in (HIDDEN, RGB_REMOVED, LAYERS)):
+        return  # missing files are told elsewhere
+    mask = np.where(elsewhere_nearby(read_layers(path / LAYERS)), np.uint8(Label.AFFECTED), np.uint8(Label.KEEP))
+    hidden, removed = decode_rgb(path / HIDDEN), decode_rgb(path / RGB_REMOVED)
+    if not hidden.shape[:3] == removed.shape[:3] == mask.shape:
+        return  # told elsewhere
+    coded = keep_difference(hidden, removed, mask)
+    for what, measured, most in (
+        ("mean", coded.mean, MAX_CODED_MEAN),
+        ("99.9th percentile", coded.p999, MAX_CODED_P999),
+    ):
+        if not measured < most:
+            limit = f"{what}: expected below {most:g}, found {measured:.3g}"
+            yield Problem(where=str(path / HIDDEN), problem=f"differs from {RGB_REMOVED} where nothing moves: {limit}")
+
+
+def elsewhere_nearby(layers: MaskLayers) -> np.ndarray:
+    """Where the hidden video may differ from the counterfactual one, bool [num_frames, height, width]."""
+    near = np.ones((1, 3, 3), dtype=bool)
+    moves = layers.moved_before | layers.moved_after | layers.lit_by_moved
+    return np.asarray(ndimage.binary_dilation(moves, near, iterations=RAMP_PX + SPILL_PX))
 
 
 def _check_physics(path: Path, metadata: SampleMetadata) -> Iterator[Problem]:
