@@ -19,7 +19,7 @@ from datagen.frames import RenderedScene
 from datagen.layers import HIDDEN_LAYER, perturbed_layer
 from datagen.physics.perturb import write_perturbed
 from datagen.regions import RAMP_PX, SPILL_PX
-from datagen.sample import RGB_REMOVED, compose_sample, extra_videos, read_layers, read_sample
+from datagen.sample import RGB_FULL, RGB_REMOVED, compose_sample, extra_videos, read_layers, read_sample
 from datagen.sample_checks import check_sample
 from datagen.spec import LayerSettings, SceneSpec, World
 from datagen.trajectory import read_trajectories
@@ -142,6 +142,17 @@ def test_validation_looks_at_them(made: Made) -> None:
         hidden.unlink()
         told = [f"{problem.where} {problem.problem}" for problem in check_sample(made.sample, [])]
         assert any("hidden.mp4" in line and "no such file" in line for line in told), told
+    finally:
+        hidden.write_bytes(kept)
+
+
+def test_a_hidden_video_that_shows_what_was_removed_is_told(made: Made) -> None:
+    hidden = made.sample / "hidden.mp4"
+    kept = hidden.read_bytes()
+    try:
+        hidden.write_bytes((made.sample / RGB_FULL).read_bytes())
+        told = [problem.problem for problem in check_sample(made.sample, [])]
+        assert any("differs from rgb_removed.mp4 where nothing moves: 99.9th percentile" in line for line in told), told
     finally:
         hidden.write_bytes(kept)
 
