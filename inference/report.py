@@ -106,10 +106,15 @@ def _head(scores: Scores) -> PageHead:
             ("rows", str(len(scores.rows))),
             ("not scored", f"{failed} of {len(scores.cells)}"),
             ("metrics", str(len(scores.metrics))),
-            ("licence", ", ".join(sorted(scores.licences)) or "unknown"),
+            ("licence", ", ".join(_licences(scores)) or "unknown"),
             ("voidgen", scores.versions.get("voidgen", "")),
         ),
     )
+
+
+def _licences(scores: Scores) -> list[str]:
+    """Each once: a clip whose objects have several names them all."""
+    return sorted({name.strip() for names in scores.licences for name in names.split(",")})
 
 
 def _make_entries(tasks: Sequence[ClipTask], workers: int) -> list[Entry]:
