@@ -104,8 +104,8 @@ def measure(case: Case, prediction: np.ndarray) -> Measured:
 def measure_with(case: Case, prediction: np.ndarray, backbones: Mapping[str, Path]) -> Measured:
     """Likewise, with the networks that the user has, by metric name ("lpips", "dists")."""
     regions = regions_of(case.quadmask)
-    errors = _squared_errors(prediction, case.truth, regions)
-    similar, notes = _similarities(prediction, case.truth, regions)
+    errors = squared_errors(prediction, case.truth, regions)
+    similar, notes = similarities(prediction, case.truth, regions)
     values = {f"psnr_{name}": psnr(error) for name, error in errors.items()} | similar
     notes |= {f"psnr_{name}": "the clip has no such pixels" for name, error in errors.items() if np.isnan(error)}
     values["vmaf"], why = vmaf(prediction, case.truth, case.entry.fps)
@@ -135,7 +135,7 @@ def psnr(mean_squared_error: float) -> float:
     return float(min(MAX_PSNR, 10 * np.log10(255**2 / max(mean_squared_error, 1e-9))))
 
 
-def _squared_errors(
+def squared_errors(
     prediction: np.ndarray, truth: np.ndarray, regions: dict[str, np.ndarray | None]
 ) -> dict[str, float]:
     """Mean squared error of each region over all frames, nan where it has hardly a pixel."""
@@ -158,10 +158,10 @@ def _region_means(maps: list[np.ndarray], regions: dict[str, np.ndarray | None])
     return means
 
 
-def _similarities(
-    prediction: np.ndarray, truth: np.ndarray, regions: dict[str, np.ndarray | None]
+def similarities(
+    prediction: np.ndarray, truth: np.ndarray, regions: dict[str, np.ndarray | None], multiscale: bool = True
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """SSIM of each region, MS-SSIM, and why one is missing."""
+    """SSIM of each region, MS-SSIM if wanted, and why one is missing."""
     names = [f"ssim_{region}" for region in regions]
     if min(truth.shape[1:3]) < SSIM_SIDE:
         why = f"smaller than the window of {SSIM_SIDE} pixels"
@@ -175,6 +175,8 @@ def _similarities(
     ]
     values = {f"ssim_{name}": value for name, value in _region_means(maps, regions).items()}
     notes = {name: "the clip has no such pixels" for name, value in values.items() if np.isnan(value)}
+    if not multiscale:
+        return values, notes
     if min(truth.shape[1:3]) < MS_SSIM_SIDE:
         return values | {"ms_ssim": float("nan")}, notes | {"ms_ssim": f"smaller than {MS_SSIM_SIDE} pixels"}
     scores = [_ms_ssim(now, then) for now, then in pairs]

@@ -121,9 +121,15 @@ def free_flight(height_m: np.ndarray, fps: float, gravity_m_s2: float) -> np.nda
 
 
 def first_contact(case: Case, name: str, airborne: np.ndarray) -> int | None:
-    """First frame of the truth after free flight in which an object touches something; None without either."""
+    """First frame of the truth after free flight in which an object touches something; None without either.
+
+    Where no contacts are stored, the frame in which the flight ends.
+    """
     if not airborne.any():
         return None
+    if "contacts_pair_first" not in case.physics:
+        end = int(np.flatnonzero(airborne)[-1])
+        return end if end < len(airborne) - 1 else None
     first, second = case.physics["contacts_pair_first"], case.physics["contacts_pair_second"]
     mine = (first == name) | (second == name)
     touching = case.physics["contacts_touching"][:, mine].any(axis=1)
