@@ -26,7 +26,7 @@ from datagen.evalset_files import read_evalset
 from datagen.worker import Usage, run_engine
 from inference.rows import RowSource, generated_rows
 from inference.scores import Cell, cell_path
-from inference.scoring import GROUPS, ClipJob, choose_metrics, clip_digest
+from inference.scoring import ClipJob, choose_metrics, clip_digest, groups
 
 TARGET_CPU_S = 60.0
 TARGET_BYTES = 2 * 2**30
@@ -90,7 +90,7 @@ def measure(item: EvalItem, manifest: EvalManifest, scratch: Path) -> dict[str, 
         f"{len(cell.values)} metrics ({len(missing)} do not apply): {one.cpu_s:.1f} CPU-s, "
         f"{figures['peak_bytes'] / 2**30:.2f} GiB; a further row {figures['further_row_cpu_s']:.1f} CPU-s"
     )
-    for group in GROUPS:
+    for group in groups():
         usage, _ = score(item, manifest, first, (group,), scratch / group)
         figures[f"cpu_s_{group}"] = usage.cpu_s
         print(f"  {group} alone: {usage.cpu_s:.1f} CPU-s, {usage.peak_rss_bytes / 2**30:.2f} GiB")

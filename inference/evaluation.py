@@ -21,10 +21,9 @@ from inference.metrics.api import Direction, Metric
 from inference.rows import RowSource, generated_rows, prediction_rows, video_of
 from inference.scores import ALL, SCORES_CSV, SCORES_FORMAT_VERSION, SCORES_JSON, Cell, Scores, cell_path, info_of
 from inference.scores_csv import write_csv
-from inference.scoring import ClipJob, choose_metrics, clip_digest, current_cell, parse_backbones
+from inference.scoring import HEADLINE_GROUP, ClipJob, choose_metrics, clip_digest, current_cell, parse_backbones
 from inference.summaries import compare, summarise
 
-HEADLINE_GROUP = "margin"
 EVALUATION = "evaluation.json"
 LOGS = ".workers"
 SCORING = "inference.scoring"

@@ -7,13 +7,11 @@ soon as it is measured.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import importlib.resources
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,8 +26,10 @@ from inference.metrics.api import Case, Measured, Metric, Track
 from inference.rows import RowSource, make_video, video_of
 from inference.scores import SCORES_FORMAT_VERSION, Cell, cell_path, stored_track
 
-EVERY_GROUP = ("margin", "trajectory", "events", "laws", "physics_iq", "removal", "appearance")
-GROUPS = tuple(name for name in EVERY_GROUP if importlib.util.find_spec(f"inference.metrics.{name}"))
+if TYPE_CHECKING:
+    from inference.metrics.all import Group
+
+HEADLINE_GROUP = "margin"  # the table is sorted by it, and shows it first
 WITH_BACKBONES = "appearance"
 MEASURING = ("inference.metrics", "inference")  # packages whose source decides a figure
 MEASURING_FILES = ("alignment.py", "cases.py", "flow.py")  # of inference
@@ -53,17 +53,24 @@ class ClipJob:
         return EvalItem(root=Path(self.data), entry=self.entry)
 
 
+def groups() -> dict[str, Group]:
+    """Every group of metrics by name, in the order of the table's columns."""
+    from inference.metrics.all import GROUPS
+
+    return {group.name: group for group in sorted(GROUPS, key=lambda group: group.name != HEADLINE_GROUP)}
+
+
 def all_metrics() -> dict[str, Metric]:
     """Every metric by name, in the order of the table's columns."""
-    return {metric.name: metric for group in GROUPS for metric in _module(group).METRICS}
+    return {metric.name: metric for group in groups().values() for metric in group.metrics}
 
 
 def choose_metrics(names: Sequence[str]) -> dict[str, Metric]:
     """The metrics of these groups or names, all for none; raises `ConfigError` for a name that is neither."""
     known = all_metrics()
     for name in names:
-        if name not in known and name not in GROUPS:
-            raise ConfigError(f"--metrics: unknown metric or group '{name}'{did_you_mean(name, {*GROUPS, *known})}")
+        if name not in known and name not in groups():
+            raise ConfigError(f"--metrics: unknown metric or group '{name}'{did_you_mean(name, {*groups(), *known})}")
     return {name: one for name, one in known.items() if not names or name in names or one.group in names}
 
 
@@ -137,9 +144,8 @@ def score_row(job: ClipJob, source: RowSource, case: Case) -> Cell:
 def _measure(case: Case, frames: np.ndarray, job: ClipJob) -> Measured:
     """What all groups with a wanted metric find."""
     values, notes, tracks = dict[str, float](), dict[str, str](), list[Track]()
-    for group in GROUPS:
-        module = _module(group)
-        if any(metric.name in job.metrics for metric in module.METRICS):
+    for group in groups().values():
+        if any(metric.name in job.metrics for metric in group.metrics):
             found = _measure_group(group, case, frames, job)
             values |= found.values
             notes |= found.notes
@@ -147,18 +153,12 @@ def _measure(case: Case, frames: np.ndarray, job: ClipJob) -> Measured:
     return Measured(values=values, notes=notes, tracks=tuple(tracks))
 
 
-def _measure_group(group: str, case: Case, frames: np.ndarray, job: ClipJob) -> Measured:
-    if group == WITH_BACKBONES and job.backbones:
+def _measure_group(group: Group, case: Case, frames: np.ndarray, job: ClipJob) -> Measured:
+    if group.name == WITH_BACKBONES and job.backbones:
         from inference.metrics.appearance import measure_with
 
         return measure_with(case, frames, {name: Path(path) for name, path in job.backbones.items()})
-    found: Measured = _module(group).measure(case, frames)
-    return found
-
-
-def _module(group: str) -> Any:
-    """A module of inference.metrics: METRICS and measure(case, prediction)."""
-    return importlib.import_module(f"inference.metrics.{group}")
+    return group.measure(case, frames)
 
 
 def _code_digest() -> str:

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from skimage.metrics import structural_similarity
-from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
 from datagen.quadmask import Label, removed_pixels
 from inference.flow import SMALLEST_SIDE, estimate_flow
@@ -189,6 +187,9 @@ def _grey(frame: np.ndarray) -> np.ndarray:
 
 
 def _ms_ssim(now: np.ndarray, then: np.ndarray) -> float:
+    import torch  # here, because reading what metrics there are must not cost seconds
+    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
+
     first, second = (torch.from_numpy(frame)[None, None] for frame in (now, then))
     with torch.inference_mode():
         return float(multiscale_structural_similarity_index_measure(first, second, data_range=255.0, normalize="relu"))

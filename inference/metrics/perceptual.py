@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from datagen.errors import ConfigError, did_you_mean
 from inference.metrics.api import Direction, Metric
+
+if TYPE_CHECKING:
+    import torch
 
 BATCH = 8  # frames at a time
 NOT_COMPUTED = "not computed: give --backbone {name}=PATH"
@@ -64,6 +67,8 @@ def perceptual(
 
 
 def _framewise(prediction: np.ndarray, truth: np.ndarray, path: Path) -> float:
+    import torch  # here, because reading what metrics there are must not cost seconds
+
     try:
         network = torch.jit.load(str(path), map_location="cpu").eval()
         with torch.inference_mode():
@@ -80,5 +85,7 @@ def _framewise(prediction: np.ndarray, truth: np.ndarray, path: Path) -> float:
 
 
 def _batch(video: np.ndarray, start: int) -> torch.Tensor:
+    import torch
+
     frames = torch.from_numpy(np.ascontiguousarray(video[start : start + BATCH]))
     return frames.permute(0, 3, 1, 2).float() / 127.5 - 1
