@@ -27,9 +27,9 @@ from datagen.spec import RenderSettings, SceneSpec, World
 RED, GREEN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 LIGHT_BOUNCES = 1
-COVERAGE_SAMPLES = 16
-COVERAGE_FILTER_PX = 2.0  # wider than the picture's: few of 16 samples fall on the skirts of its filter
-COVERAGE_BORDER_PX = 4
+FINE_LIGHT_SAMPLES = 16
+TAPS = 3  # a pixel's side, of silhouettes: see `datagen.regions.footprint`
+BORDER_PX = 4
 ROUNDING_PX = 0.25
 FILTER_PX = 1.5  # Cycles' default Blackman-Harris width
 CENTRE_PX = 0.01  # narrowest filter that Cycles takes: rays go through pixel centres
@@ -54,6 +54,7 @@ class Settings:
     bounces: int
     filter_px: float
     denoise: bool
+    taps: int = 1  # a pixel's side: more are rendered as pixels of a larger picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,6 @@ class Pass:
     hide_removed: bool
     settings: Settings
     weights: tuple[float, float, float] = RED  # what of the float picture is kept: a sum of its channels
-    around_removed: bool = False  # render only where the removed objects are
     twin: str = ""  # a layer of equal settings, made before: its picture is copied where it shows the same state
 
 
@@ -94,16 +94,17 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
         filter_px=FILTER_PX,
         denoise=False,
     )
-    coverage = Settings(
+    centre = Settings(
         kind=Kind.MARKS,
         width=render.width,
         height=render.height,
-        samples=max(COVERAGE_SAMPLES, render.samples),
+        samples=1,
         bounces=0,
-        filter_px=COVERAGE_FILTER_PX,
+        filter_px=CENTRE_PX,
         denoise=False,
     )
-    centre = replace(coverage, samples=1, filter_px=CENTRE_PX)
+    outline = replace(centre, width=TAPS * render.width, height=TAPS * render.height, taps=TAPS)
+    fine = replace(light, samples=max(FINE_LIGHT_SAMPLES, render.light_samples))
     factual, counterfactual = World.FACTUAL, World.COUNTERFACTUAL
     return (
         Pass(layer="light_factual", world=factual, hide_removed=False, settings=light, weights=LUMINANCE),
@@ -118,14 +119,11 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
         ),
         Pass(layer="ids_hidden", world=factual, hide_removed=True, settings=centre),
         Pass(layer="ids_counterfactual", world=counterfactual, hide_removed=True, settings=centre, twin="ids_hidden"),
-        Pass(
-            layer="removed_coverage",
-            world=factual,
-            hide_removed=False,
-            settings=coverage,
-            weights=GREEN,
-            around_removed=True,
-        ),
+        Pass(layer="removed_coverage", world=factual, hide_removed=False, settings=outline, weights=GREEN),
+        Pass(layer="moved_hidden", world=factual, hide_removed=True, settings=outline),
+        Pass(layer="moved_counterfactual", world=counterfactual, hide_removed=True, settings=outline),
+        Pass(layer="fine_hidden", world=factual, hide_removed=True, settings=fine, weights=LUMINANCE),
+        Pass(layer="fine_counterfactual", world=counterfactual, hide_removed=True, settings=fine, weights=LUMINANCE),
         Pass(layer="rgb_factual", world=factual, hide_removed=False, settings=look),
         Pass(layer="rgb_counterfactual", world=counterfactual, hide_removed=True, settings=look),
     )
@@ -207,8 +205,8 @@ class Renderer:
         if depth.min() <= 0.05:
             return None
         size = np.array([lens.width, lens.height])
-        low = np.clip(np.floor(pixels.min(axis=0)) - COVERAGE_BORDER_PX, 0, size - 1).astype(int)
-        high = np.clip(np.ceil(pixels.max(axis=0)) + COVERAGE_BORDER_PX, 1, size).astype(int)
+        low = np.clip(np.floor(pixels.min(axis=0)) - BORDER_PX, 0, size - 1).astype(int)
+        high = np.clip(np.ceil(pixels.max(axis=0)) + BORDER_PX, 1, size).astype(int)
         box = Box(left=int(low[0]), top=int(low[1]), right=int(high[0]), bottom=int(high[1]))
         return Border.of(box, lens.width, lens.height)
 

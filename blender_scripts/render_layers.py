@@ -17,7 +17,8 @@ from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
 from blender_scripts.extra_passes import render_geometry
 from blender_scripts.extra_worlds import ExtraWorlds
 from blender_scripts.passes import Kind, Pass, Renderer, keep_channel, standard_passes
-from blender_scripts.reuse_light import LightReuse
+from blender_scripts.reuse_light import FINE, FineLight, LightReuse
+from blender_scripts.silhouettes import Silhouettes
 from blender_scripts.videos import COUNTERFACTUAL, FACTUAL, Videos
 from datagen.codec import read_record, write_json
 from datagen.errors import SceneFailed
@@ -61,10 +62,16 @@ def render_job(job: RenderJob, out: Path) -> None:
     passes = standard_passes(spec.render)
     states = {one.layer: states_of(scene, one) for one in passes}
     reuse: ReuseReport | None = None
+    silhouettes = Silhouettes(renderer, by_name, Path(job.physics), out)
+    fine = FineLight(renderer, by_name, out)
     videos = Videos(renderer, by_name, states, Path(job.physics), out)
     for one in passes:
         with watch.stage(one.layer):
-            if one.layer == "light_hidden" and spec.render.reuse_unchanged:
+            if one.settings.taps > 1:
+                silhouettes.render(one, states[one.layer])
+            elif one.layer.startswith(FINE):
+                fine.render(one, states[one.layer])
+            elif one.layer == "light_hidden" and spec.render.reuse_unchanged:
                 LightReuse(renderer, one, by_name, states, out).render()
             elif one.layer == FACTUAL and spec.render.reuse_unchanged and videos.keyed:
                 videos.render_factual(one.settings)
@@ -116,9 +123,8 @@ def render_layer(
 
 def draw(renderer: Renderer, one: Pass, state: SceneState, target: Path, out: Path) -> None:
     """Render one picture."""
-    border = renderer.border_of(state, renderer.scene.spec.removed) if one.around_removed else None
     picture = target if one.settings.kind is Kind.LOOK else out / SCRATCH
-    renderer.picture(state, picture, border)
+    renderer.picture(state, picture)
     if not picture.is_file():
         key = renderer.scene.spec.key
         raise SceneFailed(f"{key}: Blender wrote no {one.layer} of frame {state.frame}; see the worker's log")

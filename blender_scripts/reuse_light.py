@@ -25,6 +25,9 @@ from datagen.regions import Box, boxes_around
 
 SCRATCH = "scratch.exr"
 MARGIN_PX = math.ceil(3 * BLUR_PX) + 1  # as far as evidence's blur reaches
+FINE = "fine_"  # prefix of layers of light by more samples
+FINE_MARGIN_PX = 6
+MIN_FINE_DIFFERENCE = MIN_LIGHT_CHANGE / 2
 MIN_DIFFERENCE = MIN_LIGHT_CHANGE / 4  # well below what the mask calls changed
 
 
@@ -78,7 +81,56 @@ class LightReuse:
         return np.asarray(read_weighted(path, self.one.weights)[box.slices])
 
 
-def light_differs(first: np.ndarray, second: np.ndarray, dark: float) -> np.ndarray:
+class FineLight:
+    """Renders the light of H and C by more samples, where the finished layers of light say that they may differ."""
+
+    def __init__(self, renderer: Renderer, layers: Mapping[str, Layer], out: Path) -> None:
+        self.renderer, self.layers, self.out = renderer, layers, out
+        self.boxes: list[tuple[Box, ...]] = []
+
+    def render(self, one: Pass, states: Sequence[SceneState]) -> None:
+        """All frames of a layer; 0 outside the boxes, which are the same for H and C."""
+        layer = self.layers[one.layer]
+        (self.out / layer.name).mkdir(exist_ok=True)
+        self.boxes = self.boxes or [boxes_around(region, FINE_MARGIN_PX) for region in self.regions(len(states))]
+        self.renderer.prepare(one.settings)
+        for state, frames in stretches(states):
+            wanted = np.zeros((layer.height, layer.width), dtype=bool)
+            for box in {box for frame in frames for box in self.boxes[frame]}:
+                wanted[box.slices] = True
+            light = self.draw(one, state, wanted, layer)
+            for frame in frames:
+                write_channel(layer.path(self.out, frame), light * _inside(self.boxes[frame], wanted.shape))
+
+    def regions(self, num_frames: int) -> np.ndarray:
+        """Where light may differ, bool [num_frames, height, width]."""
+        names = ("light_hidden", "light_counterfactual")
+        first, second = (
+            np.stack([read_exr(self.layers[name].path(self.out, frame)) for frame in range(num_frames)])
+            for name in names
+        )
+        dark = DARK_SHARE * float(np.percentile(first, 99))
+        return light_differs(first, second, dark, MIN_FINE_DIFFERENCE)
+
+    def draw(self, one: Pass, state: SceneState, wanted: np.ndarray, layer: Layer) -> np.ndarray:
+        """Light in the boxes around what is wanted, float32 [height, width]."""
+        path, light = self.out / SCRATCH, np.zeros(wanted.shape, dtype=np.float32)
+        for box in boxes_around(wanted, 0):
+            self.renderer.picture(state, path, Border.of(box, layer.width, layer.height))
+            light[box.slices] = read_weighted(path, one.weights)[box.slices]
+            path.unlink()
+        return light
+
+
+def _inside(boxes: tuple[Box, ...], shape: tuple[int, ...]) -> np.ndarray:
+    """Pixels in some box, bool."""
+    result = np.zeros(shape, dtype=bool)
+    for box in boxes:
+        result[box.slices] = True
+    return result
+
+
+def light_differs(first: np.ndarray, second: np.ndarray, dark: float, least: float = MIN_DIFFERENCE) -> np.ndarray:
     """Where two layers of light [num_frames, height, width] of one seed differ by more than noise, bool.
 
     Blurred as `datagen.evidence` does, but nothing is left out and far less counts. dark: luminance below which a
@@ -86,4 +138,4 @@ def light_differs(first: np.ndarray, second: np.ndarray, dark: float) -> np.ndar
     """
     blur = functools.partial(ndimage.gaussian_filter, sigma=(0, BLUR_PX, BLUR_PX), truncate=3.0)
     change, light = np.abs(first - second), np.maximum(np.maximum(first, second), dark)
-    return np.asarray(blur(change) > MIN_DIFFERENCE * blur(light))
+    return np.asarray(blur(change) > least * blur(light))

@@ -15,7 +15,8 @@ from PIL import Image
 
 from datagen.camera import Lens, look_at, project
 from datagen.codec import write_json, write_npz
-from datagen.layers import MANIFEST, RenderManifest, standard_layers
+from datagen.evidence import OPTIONAL_LAYERS
+from datagen.layers import MANIFEST, Layer, RenderManifest, standard_layers
 from datagen.physics.records import BodyReport, Check, PhysicsCertificate, Verdict
 from datagen.spec import (
     CameraWish,
@@ -162,7 +163,7 @@ def write_render(folder: Path, spec: SceneSpec) -> Path:
     manifest = RenderManifest(
         key=spec.key,
         num_frames=spec.clip.num_frames,
-        layers=standard_layers(spec.render.width, spec.render.height, spec.render.light_scale),
+        layers=drawn_layers(spec.render),
         ids=spec.ids(),
         device="none",
         versions={"bpy": "none"},
@@ -196,6 +197,12 @@ def make_scene(root: Path, spec: SceneSpec | None = None) -> SceneFolders:
         physics=write_physics(root / "physics" / spec.key, spec),
         render=write_render(root / "renders" / spec.key, spec),
     )
+
+
+def drawn_layers(render: RenderSettings) -> tuple[Layer, ...]:
+    """All layers but those that a mask can do without."""
+    layers = standard_layers(render.width, render.height, render.light_scale)
+    return tuple(layer for layer in layers if layer.name not in OPTIONAL_LAYERS)
 
 
 def draw_frame(spec: SceneSpec, frame: int) -> dict[str, np.ndarray]:

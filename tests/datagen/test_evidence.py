@@ -52,6 +52,46 @@ def test_any_coverage_is_removed() -> None:
     assert np.array_equal(layers.removed, box(5, 5).astype(bool))
 
 
+def test_silhouettes_of_moved_things_are_as_fine_as_told() -> None:
+    """With layers of their own they are not grown, and also show what ids at pixel centres miss."""
+    wide = np.pad(box(25, 40), ((0, 0), (0, 0), (1, 0)))[..., :-1]  # a pixel further right
+    layers = derive_layers(
+        rendered(
+            ids_hidden=box(5, 5),
+            ids_counterfactual=box(25, 40),
+            moved_hidden=box(5, 5),
+            moved_counterfactual=np.maximum(box(25, 40), 0.1 * wide),
+        ),
+        moved(1),
+    )
+    assert np.array_equal(layers.moved_after, (box(5, 5) + box(25, 40) + wide).astype(bool))
+    assert np.array_equal(layers.moved_before, (box(5, 5) + box(25, 40)).astype(bool))
+
+
+def test_light_by_more_samples_decides_where_it_is_there() -> None:
+    """Nothing is known outside its boxes, and what the coarse layers say does not count."""
+    shadow, window = np.zeros((2, 20, 30), dtype=np.float32), np.zeros((2, 20, 30), dtype=np.float32)
+    window[:, 4:18, 4:20], shadow[:, 8:13, 8:14] = 1.0, 0.3
+    bright, noise = np.ones_like(window), np.random.default_rng(2).normal(0, 0.02, window.shape).astype(np.float32)
+    layers = derive_layers(
+        rendered(
+            light_hidden=bright,
+            light_counterfactual=bright * 0.5,
+            fine_hidden=window,
+            fine_counterfactual=np.maximum(window * (1 - shadow + noise), 0),
+        ),
+        moved(),
+    )
+    found = layers.lit_by_moved[0]
+    assert found[18:24, 18:26].all() and not found[:12].any() and not found[:, :12].any() and not found[32:].any()
+    assert 0.7 < found.sum() / (4 * 30) < 1.8
+
+
+def test_optional_layers_are_checked_too() -> None:
+    with pytest.raises(DataError, match="layer 'fine_hidden': expected"):
+        rendered(fine_hidden=np.ones((2, 10, 10), dtype=np.float32))
+
+
 def test_both_places_of_a_moved_object() -> None:
     layers = derive_layers(rendered(ids_hidden=box(5, 5), ids_counterfactual=box(25, 40)), moved(1), edge_px=0)
     both = (box(5, 5) + box(25, 40)).astype(bool)

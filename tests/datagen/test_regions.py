@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datagen.regions import MAX_RAMP_LEVELS, RAMP_PX, boxes_around, lay_over, spill
+from datagen.regions import MAX_RAMP_LEVELS, RAMP_PX, boxes_around, footprint, lay_over, spill
 
 HEIGHT, WIDTH = 60, 90
 
@@ -43,6 +43,23 @@ def test_every_changed_pixel_lies_in_a_box(seed: int) -> None:
     for box in boxes_around(changed, margin_px=3):
         covered[box.slices] = True
     assert covered[changed].all()
+
+
+@pytest.mark.parametrize(("edge", "reached"), [(3.45, 2), (3.6, 3), (4.4, 3), (4.6, 4)])
+def test_a_footprint_reaches_one_pixel_from_its_centre(edge: float, reached: int) -> None:
+    """Right of a straight edge all is shown: pixels whose centre is less than 1 left of it have a share."""
+    taps = np.zeros((3 * 12, 3 * 12), dtype=bool)
+    taps[:, np.round(3 * edge).astype(int) :] = True
+    share = footprint(taps, 3)
+    assert share.shape == (12, 12) and share.max() == 1.0
+    assert (np.argmax(share[6] > 0) == reached).all() and (np.diff(share[6, :9]) >= 0).all()
+
+
+def test_a_thin_thing_is_seen_wherever_it_lies() -> None:
+    for column in range(9, 18):
+        taps = np.zeros((36, 36), dtype=bool)
+        taps[:, column] = True
+        assert (footprint(taps, 3)[:, column // 3] > 0).all()
 
 
 def test_the_other_picture_shows_in_the_region_only() -> None:
