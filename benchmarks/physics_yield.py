@@ -31,6 +31,7 @@ from datagen.jobs import SimulateJob
 from datagen.physics.captions import leaks
 from datagen.physics.decompose import convex_parts
 from datagen.physics.records import PhysicsCertificate
+from datagen.physics.untouched import untouched_moves_mm
 from datagen.sequence import Sequence, read_sequence
 from datagen.simulate_scene import main as simulate
 from datagen.sources.clips import ClipKind, propose_clips
@@ -51,6 +52,7 @@ class Clip:
     labels: tuple[str, ...]
     cpu_s: float
     caption: str
+    untouched_mm: tuple[float, ...]  # way of each resting object that nobody touched; none of a rejected clip
 
     @property
     def accepted(self) -> bool:
@@ -121,11 +123,14 @@ def simulated(scene: SceneSpec, kind: ClipKind, sequence: Path) -> Clip:
         cpu_s = cpu_seconds() - started
         file = out / "certificate.json"
         certificate = read_record(PhysicsCertificate, file) if file.is_file() else None
+        untouched = tuple(untouched_moves_mm(out).values()) if outcome == "accepted" else ()
     text = certificate.caption if certificate else ""
     if found := leaks(text, scene.removed, [thing.name for thing in scene.kept_objects()]):
         raise AssertionError(f"{scene.key}: the caption names {found}: {text}")
     labels = certificate.labels if certificate else ()
-    return Clip(key=scene.key, kind=kind, outcome=outcome, labels=labels, cpu_s=cpu_s, caption=text)
+    return Clip(
+        key=scene.key, kind=kind, outcome=outcome, labels=labels, cpu_s=cpu_s, caption=text, untouched_mm=untouched
+    )
 
 
 def cpu_seconds() -> float:
@@ -156,8 +161,20 @@ def report(clips: list[Clip]) -> None:
     print(
         f"CPU-seconds a clip: median {median:.2f}, 90th percentile {p90:.2f} (to reach: median below {TARGET_CPU_S:g})"
     )
+    ways = [way for clip in accepted for way in clip.untouched_mm]
+    print(f"resting objects that nobody touched: {len(ways)}, they move at most {max(ways, default=0.0):.4f} mm")
     figures = {"clips": len(clips), "accepted": len(accepted) / len(clips), "held_accepted": share}
-    print(json.dumps({**figures, "cpu_s_median": median, "cpu_s_p90": p90}))
+    print(
+        json.dumps(
+            {
+                **figures,
+                "cpu_s_median": median,
+                "cpu_s_p90": p90,
+                "untouched": len(ways),
+                "untouched_max_mm": max(ways, default=0.0),
+            }
+        )
+    )
 
 
 def main() -> None:

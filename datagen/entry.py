@@ -73,3 +73,22 @@ def silenced() -> Iterator[None]:
         ctypes.CDLL(None).fflush(None)  # C's own buffer, before stdout is stdout again
         os.dup2(saved, 1)
         os.close(saved)
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Drop what C code prints, for a command whose output somebody reads; exceptions pass."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)
+        for number, copy in enumerate(saved, start=1):
+            os.dup2(copy, number)
+            os.close(copy)

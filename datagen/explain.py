@@ -13,7 +13,7 @@ from rich.table import Table
 
 from datagen.cache import extracted_sequence, hull_cache
 from datagen.codec import read_record
-from datagen.entry import silenced
+from datagen.entry import muted
 from datagen.errors import ConfigError, DataError, SceneFailed, did_you_mean
 from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.physics.handover import take_moment
@@ -117,7 +117,7 @@ def _judge(file: SequenceFile, sequence: Sequence, time_s: float, mocap_fps: flo
     spec = _spec_at(file, sequence, time_s, mocap_fps)
     frame = round(time_s * mocap_fps)
     try:
-        with silenced():  # Bullet prints when it is loaded and when it is left
+        with muted():  # Bullet prints when it is loaded and whenever a world begins
             from datagen.physics.simulate import simulate_without
 
             outcome = simulate_without(spec, take_moment(spec, sequence, mocap_fps), hull_cache())

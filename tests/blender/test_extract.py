@@ -44,6 +44,9 @@ if kind != "no objects":
         if kind == "animated scale":
             box.scale.x = frame / 10
             box.keyframe_insert("scale", frame=frame)
+if kind == "unkeyed":
+    bpy.ops.mesh.primitive_cube_add(size=0.4, location=(1, 2, 0.2))
+    bpy.context.object.name = "crate"
 if path.endswith(".glb"):
     bpy.ops.export_scene.gltf(filepath=path)
 else:
@@ -85,6 +88,14 @@ def test_scale_goes_into_the_mesh(tmp_path: Path) -> None:
     assert (sequence.info.first_frame, sequence.info.num_frames) == (1, 20)
     assert sequence.people[0].points.shape == (20, 200, 3)
     assert sequence.people[0].part_names == ("Bone",)
+
+
+def test_an_object_without_keys_stands_where_it_is(tmp_path: Path) -> None:
+    sequence = extract(make("unkeyed", tmp_path / "unkeyed.fbx"), tmp_path / "out")
+    assert isinstance(sequence, Sequence) and sorted(sequence.info.objects) == ["box", "crate"]
+    (crate,) = (track for track in sequence.objects if track.name == "crate")
+    assert np.allclose(crate.poses[:, :3], (1, 2, 0.2), atol=1e-5) and len(crate.poses) == 20
+    assert np.allclose(crate.poses, crate.poses[0], atol=1e-9)
 
 
 @pytest.mark.parametrize(

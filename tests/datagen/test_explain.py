@@ -27,12 +27,15 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
-def test_verdicts_follow_the_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verdicts_follow_the_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     data = data_folder(tmp_path, monkeypatch)
     moments = explain.explain_sequence(
         data, "drop_box", times=2, step_s=None, mocap_fps=MOCAP_FPS, console=Console(quiet=True)
     )
     assert [moment.objects[0].verdict for moment in moments] == ["dynamic", "static"]
+    assert capfd.readouterr() == ("", ""), "Bullet's greetings are no part of the answer"
     assert moments[0].objects[0].part == "RightHand"
     lines = list(explain.markdown_lines(moments))
     assert lines[2].startswith("| 0.47 | box | 2.0 | RightHand |")
