@@ -94,10 +94,12 @@ def plan(
 
     Example: datagen plan humoto --data HUMOTO --out runs/first --config preview --limit 6
     """
-    from datagen.driver_lock import driving
+    from datagen.commands import plan_run
 
-    with driving(out):
-        _plan(source, data, gso, hdri, out, config, overrides, seed, limit, _workers(workers))
+    def plan_into(root: Path) -> None:
+        _plan(source, data, gso, hdri, root, config, overrides, seed, limit, _workers(workers))
+
+    plan_run(plan_into, out)
 
 
 @app.command()
@@ -185,10 +187,24 @@ def run_all(
     """
     from datagen.commands import execution_of, make_run
 
-    def plan_first() -> None:
-        _plan(source, data, gso, hdri, out, config, overrides, seed, limit, _workers(workers))
+    def plan_into(root: Path) -> None:
+        _plan(source, data, gso, hdri, root, config, overrides, seed, limit, _workers(workers))
 
-    typer.echo(make_run(plan_first, out, execution_of(workers, ray, keep_renders=keep_renders), console))
+    typer.echo(make_run(plan_into, out, execution_of(workers, ray, keep_renders=keep_renders), console))
+
+
+@app.command()
+def fetch(
+    run: Annotated[Path, typer.Argument(metavar="URL", help="A run at an address, e.g. s3://bucket/run.")],
+    dest: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder on this machine.")],
+) -> None:
+    """Copy a run from an address to a folder, to look at it or to validate it.
+
+    Example: datagen fetch s3://bucket/run runs/first
+    """
+    from datagen.desk import fetch_run
+
+    typer.echo(f"{fetch_run(run, dest)} samples in {dest}")
 
 
 @app.command()

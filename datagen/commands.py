@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
-from datagen.driver_lock import driving
+from datagen.desk import clear_desk, driven, fetch_sample, publish_plan
 from datagen.driving import Execution, drive, pending
 from datagen.errors import ConfigError, UserError
 from datagen.gallery import contact_sheet
@@ -17,7 +18,9 @@ from datagen.progress import follow
 from datagen.quadmask import Form, Policy
 from datagen.recompose import recompose_run
 from datagen.runs import RunFolder, drop_rows, read_rows
+from datagen.storage import url_of
 
+SHEET_FILE, SHEET_SAMPLES = "sheet.png", 6
 SCENE_STAGES = ("simulate", "render", "compose")
 
 
@@ -34,36 +37,54 @@ def execution_of(workers: int | None, ray: str, *, keep_renders: bool = False) -
 
 def run_stages(root: Path, stages: tuple[str, ...], execution: Execution, console: Console) -> None:
     """Take every pending scene of a run through some stages."""
-    RunFolder(root=root).info()
-    with driving(root):
-        _drive(RunFolder(root=root), stages, execution, console)
+    with _driven(root) as run:
+        _drive(run, stages, execution, console)
 
 
 def pack_run(root: Path, execution: Execution, console: Console) -> None:
     """Pack a run."""
-    RunFolder(root=root).info()
-    with driving(root):
-        _pack(RunFolder(root=root), execution, console)
+    with _driven(root) as run:
+        _pack(run, execution, console)
 
 
-def make_run(plan: Callable[[], None], root: Path, execution: Execution, console: Console) -> str:
+def plan_run(plan: Callable[[Path], None], location: Path) -> None:
+    """Plan a run; `plan` gets the folder to write to."""
+    with driven(location) as run:
+        plan(run.root)
+        publish_plan(run)
+
+
+def make_run(plan: Callable[[Path], None], location: Path, execution: Execution, console: Console) -> str:
     """Plan, simulate, render, compose, pack and draw; the line that says what was made.
 
     Raises `UserError` when no sample was.
     """
-    with driving(root):
-        plan()
-        run = RunFolder(root=root)
+    with driven(location) as run:
+        plan(run.root)
+        publish_plan(run)
         _drive(run, SCENE_STAGES, execution, console)
         made, failed, rejected = len(run.sample_paths()), read_rows(run.failures), read_rows(run.rejected)
         if not made:
             reason = next((str(row["message"]) for row in failed + rejected), "nothing was planned")
-            raise UserError(f"no sample was made: {reason} (all reasons: `datagen status {root}`)")
+            raise UserError(f"no sample was made: {reason} (all reasons: `datagen status {run.address}`)")
         _pack(run, execution, console)
-        sheet = contact_sheet(root, root / "sheet.png")
+        sheet = _draw_sheet(run)
     ended = len(failed) + len(rejected)
-    suffix = f" ({ended} of its scenes failed or were rejected: `datagen status {root}`)" if ended else ""
-    return f"{made} samples: shards in {run.shards}, contact sheet {sheet}{suffix}"
+    suffix = f" ({ended} of its scenes failed or were rejected: `datagen status {run.address}`)" if ended else ""
+    return f"{made} samples: shards in {run.address}/shards, contact sheet {sheet}{suffix}"
+
+
+def _draw_sheet(run: RunFolder) -> str:
+    """The contact sheet of a run; of a few samples, for one at an address."""
+    keys = [path.name for path in run.sample_paths()][:SHEET_SAMPLES] if run.remote else []
+    for key in keys:
+        fetch_sample(run, key)
+    sheet = contact_sheet(run.root, run.root / SHEET_FILE)
+    for key in keys:
+        clear_desk(run, key)
+    if run.remote:
+        run.remote.put(sheet, SHEET_FILE)
+    return f"{run.address}/{SHEET_FILE}"
 
 
 def retry_failed(root: Path, *, every: bool, reason: str, execution: Execution, console: Console) -> str:
@@ -73,9 +94,7 @@ def retry_failed(root: Path, *, every: bool, reason: str, execution: Execution, 
     """
     if not every and not reason:
         raise ConfigError("say what to try again: --failed for all, or --reason TEXT; `datagen status RUN` lists them")
-    run = RunFolder(root=root)
-    run.info()
-    with driving(root):
+    with _driven(root) as run:
         keys = run.failed_keys(reason)
         drop_rows(run.failures, keys)
         _drive(run, SCENE_STAGES, execution, console, only=keys)
@@ -86,15 +105,23 @@ def retry_failed(root: Path, *, every: bool, reason: str, execution: Execution, 
 
 def recompose_and_pack(root: Path, policy: Policy, form: Form, workers: int, console: Console) -> None:
     """Give every sample of a run another mask, and pack again what was packed."""
-    run = RunFolder(root=root)
-    run.info()
-    with driving(root):
+    with _driven(root) as run:
         outcomes = recompose_run(run, policy, form, workers)
         states = follow(outcomes, len(run.sample_paths()) or 1, "recompose", console)
         if states["failed"]:
             raise UserError(f"{states['failed']} of {states.total()} samples kept the mask that they had, see above")
         if run.shards.is_dir():
             _pack(run, None, console)
+
+
+@contextmanager
+def _driven(location: Path) -> Iterator[RunFolder]:
+    """A run that was planned, for its one driver."""
+    if not url_of(location):
+        RunFolder(root=location).info()  # no lock in a folder that is no run
+    with driven(location) as run:
+        run.info()
+        yield run
 
 
 def _drive(
@@ -106,9 +133,9 @@ def _drive(
     run.clean_partials()  # what workers left that were killed meanwhile
     failed = len(run.failed_keys())
     if failed and only is None:
-        console.print(f"{failed} scenes have failed; `datagen retry {run.root} --failed` tries them again")
+        console.print(f"{failed} scenes have failed; `datagen retry {run.address} --failed` tries them again")
 
 
 def _pack(run: RunFolder, execution: Execution | None, console: Console) -> None:
     index = pack(run, execution)
-    console.print(f"pack: {len(index.shards)} shards in {run.shards}")
+    console.print(f"pack: {len(index.shards)} shards in {run.address}/shards")

@@ -19,8 +19,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from datagen.errors import RunFolderError, reraise_storage_error
+from datagen.errors import RunFolderError, StorageError, reraise_storage_error
 from datagen.runs import LOCK_FILE
+from datagen.storage import Remote
 
 BEAT_S = 5.0
 SILENCE_S = 4 * BEAT_S  # without a beat for so long, a driver elsewhere is dead
@@ -73,118 +74,184 @@ def _started(pid: int) -> str:
 
 
 @contextmanager
-def driving(root: Path) -> Iterator[None]:
-    """Hold the lock of the run folder `root` while the block runs.
+def driving(run: Path | Remote) -> Iterator[None]:
+    """Hold the lock of a run, a folder or at an address, while the block runs.
 
     Raises `RunFolderError` while another driver lives. A driver that finds its lock taken (it was stopped for so long
     that another counted it as dead) is stopped as by Ctrl-C.
     """
-    if root.is_file():  # told by whoever opens the run
+    if isinstance(run, Path) and run.is_file():  # told by whoever opens the run
         yield
         return
-    path, own = root / LOCK_FILE, this_process()
+    lock = FolderLock(run) if isinstance(run, Path) else RemoteLock(run)
+    own = this_process()
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        _acquire(path, own)
+        _acquire(lock, own)
     except OSError as error:
-        raise reraise_storage_error(error, path) from error
+        raise reraise_storage_error(error, Path(lock.where)) from error
     released = threading.Event()
-    beating = threading.Thread(target=_beat, args=(path, own, released), daemon=True)
+    beating = threading.Thread(target=_beat, args=(lock, own, released), daemon=True)
     beating.start()
     try:
         yield
     finally:
         released.set()
         beating.join()
-        if _is_held_by(path, own):
-            path.unlink(missing_ok=True)
-        with suppress(OSError):  # a run that was refused before it began leaves no folder
-            root.rmdir()
+        if _is_held_by(lock, own):
+            lock.remove()
+        lock.tidy()
 
 
-def _acquire(path: Path, own: Holder) -> None:
-    while not _create(path, own):
-        holder = read_holder(path)
-        if holder is None:
-            continue
-        if _lives(path, holder):
-            raise RunFolderError(
-                f"{path.parent} is in use by another driver ({holder.in_words()}); wait for it to end, or stop it"
-            )
-        _bury(path, holder)
+class FolderLock:
+    """A lock file in a run folder; works on network file systems, for `link` and `rename` are atomic there."""
 
+    def __init__(self, root: Path) -> None:
+        self.root, self.path, self.where = root, root / LOCK_FILE, str(root)
 
-def _create(path: Path, own: Holder) -> bool:
-    """Make the lock with its contents in one step; False if there is one."""
-    draft = path.with_name(f"{path.name}.{own.token}")
-    draft.write_text(json.dumps(asdict(own)))
-    try:
-        os.link(draft, path)
-        return True
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without hard links
+    def create(self, own: Holder) -> bool:
+        """Make the lock with its contents in one step; False if there is one."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        draft = self._draft(own.token)
+        draft.write_text(json.dumps(asdict(own)))
         try:
-            with path.open("x") as stream:
-                stream.write(json.dumps(asdict(own)))
+            os.link(draft, self.path)
             return True
         except FileExistsError:
             return False
-    finally:
-        draft.unlink()
+        except OSError:  # a file system without hard links
+            try:
+                with self.path.open("x") as stream:
+                    stream.write(json.dumps(asdict(own)))
+                return True
+            except FileExistsError:
+                return False
+        finally:
+            draft.unlink()
+
+    def read(self) -> Holder | None:
+        """Who holds the lock; None if nobody does."""
+        return _read(self.path)
+
+    def write(self, own: Holder) -> None:
+        """Beat."""
+        draft = self._draft(own.token)
+        try:
+            draft.write_text(json.dumps(asdict(own)))
+            draft.replace(self.path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def bury(self, dead: Holder) -> None:
+        """Take a dead driver's lock away, and put it back if meanwhile it became another's."""
+        grave = self._draft(uuid.uuid4().hex)
+        try:
+            self.path.rename(grave)
+        except FileNotFoundError:
+            return
+        found = _read(grave)
+        if found is not None and found.token != dead.token:
+            with suppress(FileExistsError):
+                os.link(grave, self.path)
+        grave.unlink()
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """A run that was refused before it began leaves no folder."""
+        with suppress(OSError):
+            self.root.rmdir()
+
+    def _draft(self, token: str) -> Path:
+        return self.path.with_name(f"{self.path.name}.{token}")
 
 
-def read_holder(path: Path) -> Holder | None:
-    """Who holds a lock; None if nobody does."""
+class RemoteLock:
+    """A lock object beside a run at an address.
+
+    Stores create an object exclusively, but cannot take one away only if it is unchanged. Should two drivers bury the
+    same dead one at once, the one whose lock was lost sees it at its next beat and stops.
+    """
+
+    def __init__(self, remote: Remote) -> None:
+        self.remote, self.where = remote, remote.url
+
+    def create(self, own: Holder) -> bool:
+        return self.remote.create(LOCK_FILE, json.dumps(asdict(own)).encode())
+
+    def read(self) -> Holder | None:
+        text = self.remote.read(LOCK_FILE)
+        return None if text is None else _parse(text)
+
+    def write(self, own: Holder) -> None:
+        self.remote.write(LOCK_FILE, json.dumps(asdict(own)).encode())
+
+    def bury(self, dead: Holder) -> None:
+        found = self.read()
+        if found is not None and found.token == dead.token:
+            self.remove()
+
+    def remove(self) -> None:
+        self.remote.delete(LOCK_FILE)
+
+    def tidy(self) -> None:
+        """Nothing is left."""
+
+
+Lock = FolderLock | RemoteLock
+
+
+def _acquire(lock: Lock, own: Holder) -> None:
+    while not lock.create(own):
+        holder = lock.read()
+        if holder is None:
+            continue
+        if _lives(lock, holder):
+            raise RunFolderError(
+                f"{lock.where} is in use by another driver ({holder.in_words()}); wait for it to end, or stop it"
+            )
+        lock.bury(holder)
+
+
+def _read(path: Path) -> Holder | None:
     try:
-        return Holder(**json.loads(path.read_text()))
+        return _parse(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError):  # torn by a crash: nobody's
+
+
+def _parse(text: bytes) -> Holder:
+    """A holder; one that cannot be read was torn by a crash and is nobody's."""
+    try:
+        return Holder(**json.loads(text))
+    except (ValueError, TypeError):
         return Holder(token="", host="?", machine="", pid=0, started="", since="?")
 
 
-def _lives(path: Path, holder: Holder) -> bool:
+def _lives(lock: Lock, holder: Holder) -> bool:
     """Whether a lock's holder is alive; waits and watches if it is on another machine."""
     if holder.machine == _machine():
         return _started(holder.pid) == holder.started != ""
     deadline = time.monotonic() + SILENCE_S
     while time.monotonic() < deadline:
         time.sleep(POLL_S)
-        if read_holder(path) != holder:
-            return read_holder(path) is not None
+        now = lock.read()
+        if now != holder:
+            return now is not None
     return False
 
 
-def _bury(path: Path, dead: Holder) -> None:
-    """Take a dead driver's lock away, and put it back if meanwhile it became another's."""
-    grave = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-    try:
-        path.rename(grave)
-    except FileNotFoundError:
-        return
-    found = read_holder(grave)
-    if found is not None and found.token != dead.token:
-        with suppress(FileExistsError):
-            os.link(grave, path)
-    grave.unlink()
-
-
-def _is_held_by(path: Path, own: Holder) -> bool:
-    holder = read_holder(path)
+def _is_held_by(lock: Lock, own: Holder) -> bool:
+    holder = lock.read()
     return holder is not None and holder.token == own.token
 
 
-def _beat(path: Path, own: Holder, released: threading.Event) -> None:
-    draft = path.with_name(f"{path.name}.{own.token}")
+def _beat(lock: Lock, own: Holder, released: threading.Event) -> None:
     beats = 0
     while not released.wait(BEAT_S):
         beats += 1
-        try:
-            if not _is_held_by(path, own):
+        with suppress(OSError, StorageError):  # a full disk or a network that is away: the next beat will do
+            if not _is_held_by(lock, own):
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
-            draft.write_text(json.dumps(asdict(replace(own, beat=beats))))
-            draft.replace(path)
-        except OSError:  # a full disk or a network that is away for a moment: the next beat will do
-            draft.unlink(missing_ok=True)
+            lock.write(replace(own, beat=beats))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from pathlib import Path
 
 from datagen import cluster
 from datagen.config import ResourceSettings, StageResources
 from datagen.resources import GIB, LADDER, Needs
 from datagen.runs import RunFolder, append_row
-from datagen.stages import STAGES, SceneOutcome, SceneTask, lost_scene, run_scene
+from datagen.stages import STAGES, SceneOutcome, SceneTask, lost_scene, run_of, run_scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +77,8 @@ def scene_task(
     """The task for the first of a scene's groups of stages."""
     own: StageResources = getattr(resources, groups[0][0])
     return SceneTask(
-        root=str(run.root.resolve()),
+        root="" if run.url else str(run.root.resolve()),
+        url=run.url,
         key=key,
         stages=groups[0],
         threads=own.cpus or execution.threads,
@@ -101,8 +101,7 @@ def following(
         return replace(task, rung=outcome.next_rung, attempts=task.attempts + 1)
     if outcome.ended or outcome.failure or outcome.rejection:
         return None
-    run = RunFolder(root=Path(task.root))
-    return scene_task(run, task.key, task.later, resources, execution)
+    return scene_task(run_of(task.root, task.url), task.key, task.later, resources, execution)
 
 
 def record(run: RunFolder, outcome: SceneOutcome) -> None:

@@ -27,6 +27,7 @@ from datagen.codec import (
 from datagen.config import Config, data_settings, differing_keys
 from datagen.errors import RunFolderError, reraise_storage_error
 from datagen.spec import SceneSpec
+from datagen.storage import Remote, url_of
 
 RUN_FILE = "run.json"
 LOCK_FILE = "driver.lock"  # while a driver is at work
@@ -49,7 +50,18 @@ class RunInfo:
 class RunFolder:
     """Paths and rows of one run; holds no state of its own."""
 
-    root: Path
+    root: Path  # the run, or this process's desk for it
+    url: str = ""  # of a run that is no folder; see storage.py
+
+    @property
+    def remote(self) -> Remote | None:
+        """Where finished folders are, if not below `root`."""
+        return Remote(url=self.url) if self.url else None
+
+    @property
+    def address(self) -> str:
+        """What a user calls this run."""
+        return self.url or str(self.root)
 
     @property
     def specs(self) -> Path:
@@ -74,6 +86,11 @@ class RunFolder:
     def info(self) -> RunInfo:
         """What run.json says; raises `RunFolderError` where there is none."""
         if not (self.root / RUN_FILE).is_file():
+            if url := self.url or url_of(self.root):
+                raise RunFolderError(
+                    f"{url} is no run that this command can read; plan one there, or copy one here with "
+                    f"`datagen fetch {url} FOLDER`"
+                )
             raise RunFolderError(
                 f"{self.root} is no run folder (it has no {RUN_FILE}); make one with `datagen plan humoto --data DIR "
                 f"--out {self.root}`"
@@ -94,11 +111,19 @@ class RunFolder:
 
     def keys(self) -> list[str]:
         """Keys of all planned scenes, sorted."""
+        if self.remote:
+            return sorted(name.removesuffix(".json") for name in self.remote.names("specs"))
         return sorted(path.stem for path in self.specs.glob("*.json"))
 
     def folder(self, stage: str, key: str) -> Path:
         """Where a stage leaves a scene."""
         return self.root / STAGE_FOLDERS[stage] / key
+
+    def has(self, stage: str, key: str) -> bool:
+        """Whether a stage has finished a scene."""
+        if self.remote:
+            return self.remote.has(STAGE_FOLDERS[stage], key)
+        return self.folder(stage, key).is_dir()
 
     def done(self, stage: str) -> set[str]:
         """Keys that a stage has finished; a later stage's result counts for the earlier ones."""
@@ -107,6 +132,8 @@ class RunFolder:
 
     def _finished(self, folder: str) -> set[str]:
         """Names of whole folders."""
+        if self.remote:
+            return self.remote.finished(folder)
         path = self.root / folder
         return {entry.name for entry in path.iterdir() if not _is_partial(entry)} if path.is_dir() else set()
 

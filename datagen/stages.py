@@ -20,10 +20,12 @@ from datagen.cache import asset_cache, extracted_sequence, hull_cache
 from datagen.cluster import node_name
 from datagen.codec import remove_tree
 from datagen.config import StageResources
+from datagen.desk import clear_desk, drop_render, fetch_inputs, fetch_spec, publish
 from datagen.errors import DataError, EngineFailed, SceneError, SceneRejected
 from datagen.jobs import CertifyJob, CollisionJob, ComposeJob, RenderJob, SimulateJob
 from datagen.resources import GIB, LADDER, next_rung
 from datagen.runs import RUN_FILE, RunFolder
+from datagen.storage import desk_of
 from datagen.versions import versions
 from datagen.worker import Usage, run_engine
 
@@ -34,7 +36,8 @@ COMPOSE_TIMEOUT_S = 1800.0
 class SceneTask:
     """One scene and the stages to take it through on one machine."""
 
-    root: str
+    root: str  # of the run; "" for one at an address
+    url: str  # of such a run
     key: str
     stages: tuple[str, ...]
     threads: int
@@ -134,25 +137,42 @@ STAGES: dict[str, Callable[[RunFolder, str, Share], Usage]] = {
 
 def run_scene(task: SceneTask) -> SceneOutcome:
     """Take one scene through its stages, skipping what is done; expected failures become rows, a full disk raises."""
-    run = RunFolder(root=Path(task.root))
-    check_machine(task.root, task.stages)
-    room = LADDER[task.rung]
-    share = Share(threads=task.threads, memory_bytes=int(task.resources.memory_limit_gb * GIB * room))
+    run = run_of(task.root, task.url)
+    check_machine(run, task.stages)
+    try:
+        if run.remote:
+            fetch_spec(run, task.key)
+        return _through_stages(run, task)
+    finally:
+        if run.remote:
+            clear_desk(run, task.key)
+
+
+def run_of(root: str, url: str) -> RunFolder:
+    """The run as this process sees it: the folder itself, or a desk of its own."""
+    return RunFolder(root=desk_of(url) if url else Path(root), url=url)
+
+
+def _through_stages(run: RunFolder, task: SceneTask) -> SceneOutcome:
+    share = Share(threads=task.threads, memory_bytes=int(task.resources.memory_limit_gb * GIB * LADDER[task.rung]))
     events: list[dict[str, Any]] = []
     for name in task.stages:
         if _is_done(run, name, task.key):
             continue
         started = time.time()
         try:
+            fetch_inputs(run, name, task.key)
             usage = STAGES[name](run, task.key, share)
         except SceneRejected as error:
             row = {"key": task.key, "stage": name, "message": str(error), "details": dict(error.details)}
             return SceneOutcome(key=task.key, events=tuple(events), rejection=row)
         except (SceneError, DataError) as error:
             return _failed(task, name, error, events)
+        if name != "render" or task.keep_renders or "compose" not in task.stages:
+            publish(run, name, task.key)
         events.append(_event(task, name, started, usage))
     if "compose" in task.stages and not task.keep_renders:
-        remove_tree(run.folder("render", task.key))
+        drop_render(run, task.key)
     return SceneOutcome(key=task.key, events=tuple(events), ended=not task.later)
 
 
@@ -182,7 +202,7 @@ def lost_scene(task: SceneTask, message: str) -> SceneOutcome:
 def _is_done(run: RunFolder, stage: str, key: str) -> bool:
     """Whether this stage or a later one has finished this scene."""
     names = list(STAGES)
-    return any(run.folder(name, key).is_dir() for name in names[names.index(stage) :])
+    return any(run.has(name, key) for name in names[names.index(stage) :])
 
 
 def _event(task: SceneTask, stage: str, started: float, usage: Usage) -> dict[str, Any]:
@@ -197,15 +217,17 @@ def _event(task: SceneTask, stage: str, started: float, usage: Usage) -> dict[st
 
 
 @cache
-def check_machine(root: str, stages: tuple[str, ...]) -> None:
+def check_machine(run: RunFolder, stages: tuple[str, ...]) -> None:
     """Raise `DataError` unless this machine sees the run and its input and has Blender; once a process."""
     where = f"node {node_name()}"
-    if not (Path(root) / RUN_FILE).is_file():
-        raise DataError(f"{where} does not see the run folder {root}; mount it there at the same path")
-    data = RunFolder(root=Path(root)).info().data
+    if run.remote:
+        run.remote.get(RUN_FILE, run.root / RUN_FILE)
+    elif not (run.root / RUN_FILE).is_file():
+        raise DataError(f"{where} does not see the run folder {run.root}; mount it there at the same path")
+    data = run.info().data
     if "simulate" in stages and Path(data).is_absolute() and not Path(data).exists():
         raise DataError(f"{where} does not see the input {data}; mount it there at the same path, then run this again")
-    if "compose" not in stages[:1] and not _has_blender():
+    if stages[0] != "compose" and not _has_blender():
         raise DataError(f"{where} has no Blender (module bpy); install it there: pip install 'voidgen[render]'")
 
 

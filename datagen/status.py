@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -12,8 +12,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from datagen.desk import looked_at
 from datagen.runs import STAGE_FOLDERS, RunFolder, read_rows
 from datagen.shards import INDEX_FILE, read_index
+
+SLOWEST_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,16 @@ class StageStatus:
     mean_wall_s: float | None
     mean_cpu_s: float | None
     peak_rss_bytes: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeStatus:
+    """One machine of a run."""
+
+    node: str
+    processes: int
+    slowness: float  # wall time of its processes over the mean of their stage; 1: like the others
+    tries_lost: int  # attempts that crashed or were stopped here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +57,17 @@ class RunStatus:
     remaining_s: float | None
     failures: dict[str, int]  # by stage and reason
     rejections: dict[str, int]  # by reason
+    retried: dict[str, int]  # attempts that were not the last, by stage and reason
+    nodes: tuple[NodeStatus, ...]  # slowest first
 
 
 def run_status(root: Path) -> RunStatus:
-    """Read a run folder; raises `RunFolderError` for a folder that is none."""
-    run = RunFolder(root=root)
+    """Read a run, a folder or at an address; raises `RunFolderError` where there is none."""
+    with looked_at(root) as run:
+        return _status_of(run)
+
+
+def _status_of(run: RunFolder) -> RunStatus:
     info = run.info()
     events, failed, rejected = read_rows(run.events), read_rows(run.failures), read_rows(run.rejected)
     planned, samples = len(run.keys()), len(run.sample_paths())
@@ -56,7 +75,7 @@ def run_status(root: Path) -> RunStatus:
     remaining = max(0, planned - samples - len(rejected) - len(scene_failures))
     rate = _rate_per_hour(events)
     return RunStatus(
-        root=str(root),
+        root=run.address,
         source=info.source,
         config_sha256=info.config_sha256,
         planned=planned,
@@ -69,6 +88,8 @@ def run_status(root: Path) -> RunStatus:
         remaining_s=round(3600 * remaining / rate) if rate else None,
         failures=dict(Counter(f"{row['stage']}: {_reason(row)}" for row in failed)),
         rejections=dict(Counter(str(row["message"]) for row in rejected)),
+        retried=dict(Counter(f"{row['stage']}: {row['retried']}" for row in events if "retried" in row)),
+        nodes=_nodes(events),
     )
 
 
@@ -87,12 +108,41 @@ def _stage(run: RunFolder, stage: str, events: list[dict[str, Any]]) -> StageSta
     )
 
 
+def _nodes(events: list[dict[str, Any]]) -> tuple[NodeStatus, ...]:
+    """Machines by how long their processes take, each held against the mean of its stage."""
+    timed = [event for event in events if "wall_s" in event and "node" in event]
+    means = {
+        stage: fmean(event["wall_s"] for event in timed if event["stage"] == stage)
+        for stage in {event["stage"] for event in timed}
+    }
+    slowness = defaultdict[str, list[float]](list)
+    for event in timed:
+        slowness[event["node"]].append(event["wall_s"] / max(means[event["stage"]], 1e-3))
+    lost = Counter(str(event["node"]) for event in events if "retried" in event)
+    nodes = [
+        NodeStatus(
+            node=node,
+            processes=len(slowness[node]),
+            slowness=round(fmean(slowness[node]), 2) if slowness[node] else 0.0,
+            tries_lost=lost[node],
+        )
+        for node in sorted({*slowness, *lost})
+    ]
+    return tuple(sorted(nodes, key=lambda node: -node.slowness))
+
+
 def _rate_per_hour(events: list[dict[str, Any]]) -> float | None:
-    """Samples an hour between the first start and the last end of what has been composed."""
-    ends = [event["started"] + event["wall_s"] for event in events if event["stage"] == "compose"]
+    """Samples an hour since the driver's first process, while it did not stand still for long."""
+    timed = sorted(
+        (event["started"], event["started"] + event["wall_s"], event["stage"]) for event in events if "wall_s" in event
+    )
+    ends = [end for _, end, stage in timed if stage == "compose"]
     if not ends:
         return None
-    span_s = max(ends) - min(event["started"] for event in events)
+    span_s, latest = 0.0, timed[0][0]
+    for start, end, _ in timed:  # sum of the stretches in which anything ran: a run resumed after a night is not slow
+        span_s += max(0.0, end - max(start, latest))
+        latest = max(latest, end)
     return round(3600 * len(ends) / max(span_s, 1e-3), 1)
 
 
@@ -123,6 +173,13 @@ def print_status(status: RunStatus, console: Console) -> None:
     eta = f", about {status.remaining_s / 60:.0f} min to go" if status.remaining and status.remaining_s else ""
     counts = f"{status.remaining} to do, {status.rejected} rejected, {status.failed} failed, {status.packed} packed"
     console.print(counts + rate + eta)
-    for title, reasons in (("failed", status.failures), ("rejected", status.rejections)):
+    if len(status.nodes) > 1:
+        slow = ", ".join(f"{node.node} {node.slowness:g}x" for node in status.nodes[:SLOWEST_SHOWN])
+        console.print(f"{len(status.nodes)} nodes; slowest (wall time over the mean): {slow}", highlight=False)
+    for title, reasons in (
+        ("failed", status.failures),
+        ("tried again", status.retried),
+        ("rejected", status.rejections),
+    ):
         for reason, count in reasons.items():
             console.print(f"  {title} {count}x {reason}", highlight=False, soft_wrap=True)

@@ -16,7 +16,7 @@ import pytest
 from datagen import driver_lock
 from datagen.cluster import interruptible
 from datagen.config import resolve_config
-from datagen.driver_lock import driving, read_holder, this_process
+from datagen.driver_lock import FolderLock, driving, this_process
 from datagen.errors import RunFolderError
 from datagen.runs import LOCK_FILE, open_run
 
@@ -65,7 +65,7 @@ def test_a_process_id_that_was_given_again_is_not_the_driver(run: Path) -> None:
     before = replace(this_process(), started="1")
     (run / LOCK_FILE).write_text(json.dumps(asdict(before)))
     with driving(run):
-        holder = read_holder(run / LOCK_FILE)
+        holder = FolderLock(run).read()
         assert holder is not None and holder.token != before.token
     assert not (run / LOCK_FILE).exists()
 
