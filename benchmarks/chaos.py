@@ -92,12 +92,12 @@ def engines(root: Path) -> list[psutil.Process]:
 
 
 @contextmanager
-def ray_cluster(nodes: int) -> Iterator[Any]:
+def ray_cluster(nodes: int, *, dashboard: bool = False) -> Iterator[Any]:
     """A head that does no work and `nodes` nodes with one core each, all on this machine."""
     os.environ.update(QUIET)
     from ray.cluster_utils import Cluster
 
-    quiet = {"include_dashboard": False, "object_store_memory": 80 * 2**20}
+    quiet = {"include_dashboard": dashboard, "dashboard_port": 0, "object_store_memory": 80 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **quiet})
     try:
         for _ in range(nodes):

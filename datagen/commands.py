@@ -138,4 +138,4 @@ def _drive(
 
 def _pack(run: RunFolder, execution: Execution | None, console: Console) -> None:
     index = pack(run, execution)
-    console.print(f"pack: {len(index.shards)} shards in {run.address}/shards")
+    console.print(f"pack: {len(index.shards)} shards in {run.address}/shards", highlight=False, soft_wrap=True)
