@@ -46,8 +46,6 @@ class CollisionSimulator(simulator.PyBullet):  # type: ignore[misc]
             numSolverIterations=SOLVER_ITERATIONS,
             solverResidualThreshold=0.0,  # else one island's residual ends another's iterations
             minimumSolverIslandSize=1,  # each island is solved by itself, so absent bodies change no other's rounding
-            useSplitImpulse=1,
-            splitImpulsePenetrationThreshold=-0.0005,
             contactBreakingThreshold=SPECULATIVE_M,
             restitutionVelocityThreshold=RESTITUTION_SPEED,
             enableConeFriction=1,
