@@ -15,7 +15,7 @@ LIMIT_MM = 1.0
 DEMO = ("take_box_from_shelf_and_hand_over-006", "stand_beside_table_and_gesture-004")
 REAL = ("pour_from", "transfer_deep_plate")  # those of the shared sequences that have something besides what is held
 
-pytestmark = pytest.mark.blender
+pytestmark = [pytest.mark.blender, pytest.mark.timeout(900)]
 
 
 def ways_mm(root: Path) -> list[float]:
@@ -32,7 +32,7 @@ def simulated(data: Path, root: Path, limit: int) -> Path:
         ("plan", "humoto", "--data", data, "--out", root, *settings),
         ("simulate", root, "--ray", "off"),
     ):
-        result = datagen(*arguments)
+        result = datagen(*arguments, timeout_s=800)
         assert result.returncode == 0, result.stderr
     return root
 
