@@ -21,7 +21,15 @@ from inference.metrics.api import Direction, Metric
 from inference.rows import RowSource, generated_rows, prediction_rows, video_of
 from inference.scores import ALL, SCORES_CSV, SCORES_FORMAT_VERSION, SCORES_JSON, Cell, Scores, cell_path, info_of
 from inference.scores_csv import write_csv
-from inference.scoring import HEADLINE_GROUP, ClipJob, choose_metrics, clip_digest, current_cell, parse_backbones
+from inference.scoring import (
+    HEADLINE_GROUP,
+    ClipJob,
+    choose_metrics,
+    clip_digest,
+    current_cell,
+    files_digest,
+    parse_backbones,
+)
 from inference.summaries import compare, summarise
 
 EVALUATION = "evaluation.json"
@@ -33,10 +41,10 @@ PACKAGES = ("voidgen", "numpy", "scipy", "opencv-python-headless", "av", "scikit
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationInfo:
-    """evaluation.json: what a report folder is of."""
+    """evaluation.json: what a report folder is of. An eval set may grow, but its clips stay what they are."""
 
     format_version: int
-    manifest_sha256: str
+    clips: dict[str, str]  # digest of a clip's files by key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +103,7 @@ def prepare(
     if not generated and not brought:
         raise ConfigError("nothing to score: give --predictions NAME=DIR, or leave out --rows")
     verify_evalset(data)
-    _open_report(report, sha256_file(data / EVAL_MANIFEST))
+    _open_report(report, manifest)
     root = data.resolve()
     return Evaluation(
         data=root,
@@ -247,18 +255,20 @@ def _check_complete(item: EvalItem) -> None:
             )
 
 
-def _open_report(report: Path, manifest_sha256: str) -> None:
+def _open_report(report: Path, manifest: EvalManifest) -> None:
     """Make the report's folder; raises `RunFolderError` for one of another eval set."""
     if report.is_file():
         raise ConfigError(f"--out {report} is a file; expected a folder")
-    info = EvaluationInfo(format_version=SCORES_FORMAT_VERSION, manifest_sha256=manifest_sha256)
     path = report / EVALUATION
-    if path.is_file():
-        if parse_record(EvaluationInfo, path.read_bytes(), str(path)) != info:
-            raise RunFolderError(f"{report}: holds the scores of another eval set; choose another --out, or remove it")
-        return
+    clips = {entry.key: files_digest(manifest, entry.key) for entry in manifest.entries}
+    known = parse_record(EvaluationInfo, path.read_bytes(), str(path)).clips if path.is_file() else {}
+    if other := [key for key in clips if known.get(key, clips[key]) != clips[key]]:
+        raise RunFolderError(
+            f"{report}: holds scores of another eval set, in which clip {other[0]} has other files; choose another "
+            "--out, or remove it"
+        )
     try:
         report.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise reraise_storage_error(error, report) from error
-    write_json(path, info)
+    write_json(path, EvaluationInfo(format_version=SCORES_FORMAT_VERSION, clips=known | clips))

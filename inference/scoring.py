@@ -76,9 +76,14 @@ def choose_metrics(names: Sequence[str]) -> dict[str, Metric]:
 
 def clip_digest(manifest: EvalManifest, key: str, metrics: Mapping[str, Metric], backbones: Mapping[str, Path]) -> str:
     """Digest of all that a cell's figures follow from, but the prediction."""
-    files = {name: digest for name, digest in manifest.files.items() if key_of(name) == key}
+    files = files_digest(manifest, key)
     networks = {name: sha256_file(path) for name, path in sorted(backbones.items())}
     return sha256_record({"files": files, "metrics": sorted(metrics), "networks": networks, "code": _code_digest()})
+
+
+def files_digest(manifest: EvalManifest, key: str) -> str:
+    """Digest of a clip's files, as the manifest lists them."""
+    return sha256_record({name: digest for name, digest in manifest.files.items() if key_of(name) == key})
 
 
 def parse_backbones(given: Sequence[str]) -> dict[str, Path]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_evalset import FPS, HEIGHT, NUM_FRAMES, WIDTH, make_evalset
+from tiny_evalset import FPS, HEIGHT, NUM_FRAMES, WIDTH, make_evalset, write_manifest
 
 from datagen.codec import read_record, write_json
 from datagen.errors import UserError
@@ -24,7 +24,7 @@ from datagen.video import encode_rgb
 from inference.cli import app
 from inference.scores import CELLS, Scores
 
-CHEAP = ("--metrics", "margin")
+CHEAP = ("--metrics", "margin", "--no-page")
 KEYS = ("falling_a", "falling_b")
 
 
@@ -228,13 +228,21 @@ def test_a_mistake_on_the_command_line(evalset: Path, tmp_path: Path) -> None:
     assert done.stderr == "error: --rows: unknown row 'hiden'; did you mean 'hidden'?\n"
 
 
-def test_a_report_is_of_one_eval_set(evalset: Path, tmp_path: Path) -> None:
+def test_a_report_is_of_one_eval_set_that_may_grow(evalset: Path, tmp_path: Path) -> None:
     report = tmp_path / "r"
-    assert evaluate("--data", evalset, "--out", report, "--rows", "hidden", *CHEAP).returncode == 0
-    other = copy_of(evalset, tmp_path / "other")
-    change_manifest(other, name="another")
-    done = evaluate("--data", other, "--out", report, "--rows", "hidden", *CHEAP)
-    assert done.returncode == 2 and "holds the scores of another eval set" in done.stderr
+    small = copy_of(evalset, tmp_path / "small")
+    manifest = read_record(EvalManifest, small / EVAL_MANIFEST)
+    shutil.rmtree(small / "falling_b")
+    shutil.rmtree(small / "ground_truth" / "falling_b")
+    write_manifest(small, manifest.entries[:1])
+    arguments = ("--out", report, "--rows", "hidden", *CHEAP)
+    assert evaluate("--data", small, *arguments).returncode == 0
+    grown = evaluate("--data", evalset, *arguments)
+    assert grown.returncode == 0 and "evaluate 1/1 falling_b" in grown.stderr
+    (small / "falling_a" / "prompt.json").write_text('{"bg": "another clip"}')
+    write_manifest(small, manifest.entries[:1])
+    done = evaluate("--data", small, *arguments)
+    assert done.returncode == 2 and "clip falling_a has other files" in done.stderr
 
 
 def copy_of(evalset: Path, dest: Path) -> Path:
@@ -243,5 +251,4 @@ def copy_of(evalset: Path, dest: Path) -> Path:
 
 def change_manifest(root: Path, **changes: object) -> None:
     path = root / EVAL_MANIFEST
-    assert read_record(EvalManifest, path)
     write_json(path, json.loads(path.read_text()) | changes)
