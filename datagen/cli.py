@@ -369,7 +369,7 @@ def _plan(
         )
     else:
         planned = plan_humoto(data, out, config, limit=limit, workers=workers, console=console)
-    console.print(f"plan: {planned} scenes in {out / 'specs'}")
+    console.print(f"plan: {planned} scenes")
 
 
 def _stages(run: Path, stage: str, workers: int | None, ray: str, *, keep_renders: bool = True) -> None:

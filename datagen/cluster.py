@@ -220,6 +220,7 @@ def start_ray(backend: str, workers: int) -> Any:
     """The ray module, connected. Raises `ConfigError` when it is not installed or the address does not answer."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # a busy machine is no broken one
     os.environ.setdefault("RAY_worker_niceness", "0")  # engines are the work: they shall not yield to everything else
     try:
         import ray
@@ -237,8 +238,8 @@ def start_ray(backend: str, workers: int) -> Any:
             ray.init(address="local", num_cpus=workers, object_store_memory=OBJECT_STORE_BYTES, **quiet)
         else:
             ray.init(address=backend, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise _no_cluster(backend, str(error)) from None
+    except Exception as error:  # what Ray raises when a start times out has no class of its own
+        raise _no_cluster(backend, str(error)) from error
     return ray
 
 

@@ -11,11 +11,13 @@ to it, finished folders are pushed from it. Nothing of this is needed, or used, 
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -201,18 +203,23 @@ def _file_system(protocol: str) -> Any:
 
 
 def desk_of(url: str) -> Path:
-    """This process's desk for a run: a folder on its own disk, $VOIDGEN_SCRATCH or that for temporary files."""
+    """This thread's desk for a run: a folder on its own disk, in $VOIDGEN_SCRATCH or that for temporary files.
+
+    Threads have desks of their own because plain processes are waited for by threads of one driver.
+    """
     scratch = Path(os.environ.get(SCRATCH_VARIABLE) or tempfile.gettempdir()) / f"voidgen-desks-{os.getuid()}"
-    desk = scratch / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{os.getpid()}"
+    digest = hashlib.sha256(url.encode()).hexdigest()[:12]
+    desk = scratch / f"{digest}-{os.getpid()}-{threading.get_native_id()}"
     if not desk.is_dir():
         _sweep(scratch)
         desk.mkdir(parents=True, exist_ok=True)
+        atexit.register(remove_tree, desk)
     return desk
 
 
 def _sweep(scratch: Path) -> None:
     """Remove desks whose processes are gone."""
-    for desk in scratch.glob("*-*") if scratch.is_dir() else ():
-        pid = desk.name.rpartition("-")[2]
+    for desk in scratch.glob("*-*-*") if scratch.is_dir() else ():
+        pid = desk.name.split("-")[1]
         if pid.isdigit() and int(pid) != os.getpid() and not Path(f"/proc/{pid}").exists():
             remove_tree(desk)
