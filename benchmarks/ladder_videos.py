@@ -27,7 +27,7 @@ BLURS_PX = (1.0, 2.0, 4.0)  # at a width of 672
 SHIFTS = (1, 2, 4, 8)  # frames
 FREEZES = (0.75, 0.5, 0.25, 0.0)  # of the way that it goes before it stands still
 GRAVITIES = (0.75, 0.5, 0.25, 0.0)  # of gravity; 0 floats
-SINKS = (0.5, 1.0, 2.0, 4.0)  # sizes below where it should land
+SINKS = (0.25, 0.5, 1.0, 2.0)  # sizes below where it should land; it stays in the picture
 LEFT = (0.25, 0.5, 1.0)  # of the removed object's opacity
 WRONG = (0.25, 0.5, 0.75, 1.0)  # of the way from the truth to the factual course
 SAME_PLACE_PX = 0.25
@@ -148,7 +148,8 @@ def _sinking(case: Case, sizes: float) -> Course:
         if here is None or one.name not in landed or frame <= landed[one.name][0]:
             return here
         last, speed = landed[one.name]
-        lower = min(speed * (frame - last), sizes * one.looks.size_px)
+        room = case.entry.height - one.looks.size_px / 2 - one.truth_px[one.seen, 1].max()
+        lower = max(0.0, min(speed * (frame - last), sizes * one.looks.size_px, room))
         return Placed(place=here.place + np.array([0.0, lower]), template=here.template)
 
     return course

@@ -45,7 +45,6 @@ ORDERED: dict[str, tuple[str, ...]] = {  # metrics whose order is asked, and in 
     "piq_spatiotemporal_iou": MOVING,
     "law_gravity_error": ("slower fall",),
     "law_sinks_m": ("through the floor",),
-    "events_right": MOVING,
 }
 SHOWN = (
     "margin",
@@ -100,10 +99,19 @@ def _appearance(case: Case, rung: Rung) -> dict[str, float]:
     return similar | {f"psnr_{name}": appearance.psnr(error) for name, error in errors.items()}
 
 
-def pairs(scored: list[Scored], name: str, metric: Metric) -> list[bool]:
-    """Of each pair of a metric, whether the worse rung scores worse."""
-    sign = 1.0 if metric.direction is Direction.LOWER else -1.0
-    right = []
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two rungs of a series on one clip."""
+
+    better: Scored
+    worse: Scored
+    right: bool  # the worse one scores worse
+
+
+def pairs(scored: list[Scored], metric: Metric) -> list[Pair]:
+    """All pairs that a metric is asked about."""
+    name, sign = metric.name, 1.0 if metric.direction is Direction.LOWER else -1.0
+    found = []
     for series in ORDERED[name]:
         for clip in _by_clip(scored).values():
             rising = [one for one in clip if one.series in ("truth", series)]
@@ -112,8 +120,8 @@ def pairs(scored: list[Scored], name: str, metric: Metric) -> list[bool]:
                 if series in MOVING and worse.off_px - better.off_px < SAME_PX:
                     continue
                 if np.isfinite(first) and np.isfinite(second):
-                    right.append(sign * (second - first) > 0)
-    return right
+                    found.append(Pair(better=better, worse=worse, right=sign * (second - first) > 0))
+    return found
 
 
 def _by_clip(scored: list[Scored]) -> dict[str, list[Scored]]:
@@ -128,10 +136,22 @@ def order_table(scored: list[Scored]) -> list[str]:
     known = {metric.name: metric for metric in METRICS}
     lines = ["| metric | pairs | in the right order |", "|---|---|---|"]
     for name in ORDERED:
-        right = pairs(scored, name, known[name])
+        right = [pair.right for pair in pairs(scored, known[name])]
         share = f"{np.mean(right):.1%}" if right else "-"
         lines.append(f"| {name} | {len(right)} | {share} |")
     return lines
+
+
+def wrong_pairs(scored: list[Scored]) -> Iterable[str]:
+    """Pairs in the wrong order, in words."""
+    for metric in METRICS:
+        for pair in pairs(scored, metric) if metric.name in ORDERED else ():
+            if not pair.right:
+                first, second = (
+                    f"{one.label} ({one.off_px:.1f} px off): {one.values[metric.name]:.3f}"
+                    for one in (pair.better, pair.worse)
+                )
+                yield f"{metric.name}: {pair.worse.key}: {pair.worse.series}: {first}, {second}"
 
 
 def response_table(scored: list[Scored]) -> list[str]:
@@ -179,6 +199,8 @@ def main() -> None:
         case = load_case(item)
         console.print(bounds(case), highlight=False, soft_wrap=True)
         scored += climb(case)
+    for line in wrong_pairs(scored):
+        console.print(line, highlight=False, soft_wrap=True)
     text = "\n".join([*order_table(scored), "", *response_table(scored)])
     if options.into is None:
         print(text)

@@ -1,7 +1,9 @@
 """The counterfactual margin: is the prediction nearer to the truth than to inpainting without physics?
 
 `hidden` shows the factual motion with the removed objects hidden: what a perfect inpainter gives that knows nothing of
-physics. Both distances are taken over the affected region alone, where the two worlds differ.
+physics. Both distances are taken over the affected region alone: where the two worlds differ, and where the prediction
+puts the objects that move differently (as far as the tracker finds them), for else one that it puts where neither world
+has it would not count.
 
 Compared at several scales, because a single one is blind to "nearly": an object that lands one width beside its true
 place covers no pixel of it. At coarser levels of the pyramid it does. Each level gives a margin of its own:
@@ -18,6 +20,7 @@ import numpy as np
 
 from datagen.quadmask import Policy
 from inference.metrics.api import Case, Direction, Measured, Metric
+from inference.metrics.courses import courses_of
 
 LEVELS = 5  # of the pyramid; the coarsest pixel is 16 pixels wide
 SMALLEST_SIDE = 6  # [px] of the coarsest level
@@ -48,6 +51,8 @@ def measure(case: Case, prediction: np.ndarray) -> Measured:
     contrast = _distances(case.truth, case.hidden, region)[0] / (3 * region.sum())
     if contrast < MIN_DIFFERENCE**2:
         return _missing("truth and hidden look the same: the effect cannot be seen")
+    for course in courses_of(case, prediction):
+        region = region | course.masks
     to_hidden = _distances(prediction, case.hidden, region)
     to_truth = _distances(prediction, case.truth, region)
     return Measured(values={MARGIN.name: float(np.mean(normalised_difference(to_hidden, to_truth)))})

@@ -1,8 +1,8 @@
 """Distances by a network's features: not computed until the user brings the network.
 
 No wheel ships the weights of LPIPS, DISTS or of FVD's I3D, and none is downloaded behind the user's back. What can be
-brought is a TorchScript file that maps two batches float32 [n, 3, height, width] in [-1, 1] to distances [n]; LPIPS and
-DISTS become one in a few lines with their own packages.
+brought is a .pt2 file of `torch.export.save`: a network that maps two pictures float32 [1, 3, height, width] in
+[-1, 1], of the clips' size, to their distance [1]. LPIPS and DISTS become one in a few lines with their own packages.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from inference.metrics.api import Direction, Metric
 if TYPE_CHECKING:
     import torch
 
-BATCH = 8  # frames at a time
 NOT_COMPUTED = "not computed: give --backbone {name}=PATH"
 OF_A_SET = "not computed: it compares sets of clips, not one with another; export the videos to your own FVD"
 
@@ -52,7 +52,7 @@ def check_backbones(backbones: Mapping[str, Path]) -> None:
         if name not in FRAMEWISE:
             raise ConfigError(f"--backbone {name}: no metric takes such a network{did_you_mean(name, FRAMEWISE)}")
         if not path.is_file():
-            raise ConfigError(f"--backbone {name}={path}: no such file; expected a TorchScript module")
+            raise ConfigError(f"--backbone {name}={path}: no such file; expected a .pt2 of torch.export.save")
 
 
 def perceptual(
@@ -67,25 +67,22 @@ def perceptual(
 
 
 def _framewise(prediction: np.ndarray, truth: np.ndarray, path: Path) -> float:
-    import torch  # here, because reading what metrics there are must not cost seconds
+    import torch  # late: most evaluations need no network
 
     try:
-        network = torch.jit.load(str(path), map_location="cpu").eval()
+        network = torch.export.load(str(path)).module()
         with torch.inference_mode():
-            distances = [
-                network(_batch(prediction, start), _batch(truth, start)).reshape(-1).float().numpy()
-                for start in range(0, len(truth), BATCH)
-            ]
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
+            pairs = zip(prediction, truth, strict=True)
+            return float(np.mean([float(network(_picture(now), _picture(then)).mean()) for now, then in pairs]))
+    except (RuntimeError, ValueError, TypeError, AssertionError, OSError, BadZipFile) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ConfigError(
-            f"--backbone {path}: expected TorchScript that maps two float32 [n, 3, h, w] to [n]: {reason}"
+            f"--backbone {path}: expected a .pt2 of torch.export.save that maps two pictures float32 "
+            f"[1, 3, {truth.shape[1]}, {truth.shape[2]}] to their distance [1]: {reason}"
         ) from None
-    return float(np.concatenate(distances).mean())
 
 
-def _batch(video: np.ndarray, start: int) -> torch.Tensor:
+def _picture(frame: np.ndarray) -> torch.Tensor:
     import torch
 
-    frames = torch.from_numpy(np.ascontiguousarray(video[start : start + BATCH]))
-    return frames.permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float() / 127.5 - 1
