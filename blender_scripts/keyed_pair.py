@@ -97,8 +97,8 @@ class KeyedPair:
             return
         factual, other = read_png(source), self.laid(drawn, region)
         apart = apart | spill(factual, other, apart)
-        unlike_key = ndimage.binary_dilation(self.from_key[World.COUNTERFACTUAL][frame], iterations=SPILL_PX)
-        known = drawn.known(factual.shape) | ~unlike_key
+        not_drawn = self.from_key[World.COUNTERFACTUAL][frame] & ~region  # there `other` shows the key, not this frame
+        known = ~ndimage.binary_dilation(not_drawn, np.ones((3, 3), dtype=bool), iterations=SPILL_PX)
         known &= self.drawn[frame].known(factual.shape) & (ndimage.distance_transform_edt(~apart) > RAMP_PX)
         self.unmasked.add(self.drawn[frame].over(factual), other, known)
         write_png(target, lay_over(factual, other, apart))
