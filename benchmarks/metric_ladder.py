@@ -1,6 +1,9 @@
 """Do the metrics measure? Each on a ladder of videos that are wrong on purpose, in known ways and degrees.
 
-    .venv/bin/python benchmarks/metric_ladder.py --data EVALSET [--limit N] [--keys A,B] [--into docs/METRICS.md]
+    .venv/bin/python benchmarks/metric_ladder.py --data EVALSET [--limit N] [--keys A,B] [--scores FILE]
+        [--into docs/METRICS.md]
+
+A clip whose figures are in FILE already is not measured again.
 
 For each clip of an eval set the truth is blurred, delayed, and put together anew with its objects frozen, falling too
 slowly, sinking through the floor or on the factual course, and with the removed object left in (`ladder_videos`). Two
@@ -12,6 +15,9 @@ moved.
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -183,22 +189,44 @@ def bounds(case: Case) -> str:
     return f"{case.entry.key}: margin of truth {ends[0]:.3f}, of hidden {ends[1]:.3f}; tracker's floor {floor:.2f} px"
 
 
+def read_scores(path: Path | None) -> list[Scored]:
+    """What an earlier run kept."""
+    if path is None or not path.is_file():
+        return []
+    return [Scored(**json.loads(line)) for line in path.read_text().splitlines()]
+
+
+def write_scores(path: Path | None, scored: list[Scored]) -> None:
+    """Keep the figures of a clip."""
+    if path is not None:
+        with path.open("a") as file:
+            file.writelines(json.dumps(dataclasses.asdict(one)) + "\n" for one in scored)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="an eval set")
     parser.add_argument("--limit", type=int, default=None)
     parser.add_argument("--keys", default="", help="parts of keys, with commas between them")
+    parser.add_argument("--scores", type=Path, default=None, help="keep figures there, a line of JSON for each rung")
     parser.add_argument("--into", type=Path, default=None, help="replace what stands between the marks of that file")
     options = parser.parse_args()
     console = Console(stderr=True)
     wanted = [part for part in options.keys.split(",") if part]
     _, items = read_evalset(options.data)
-    scored: list[Scored] = []
+    scored = read_scores(options.scores)
+    done = {one.key for one in scored}
     chosen = [item for item in items if not wanted or any(part in item.entry.key for part in wanted)]
     for item in chosen[: options.limit]:
+        if item.entry.key in done or not item.entry.affected:
+            continue
+        started = time.process_time()
         case = load_case(item)
         console.print(bounds(case), highlight=False, soft_wrap=True)
-        scored += climb(case)
+        climbed = list(climb(case))
+        write_scores(options.scores, climbed)
+        scored += climbed
+        console.print(f"{len(climbed)} rungs, {time.process_time() - started:.0f} CPU-s", highlight=False)
     for line in wrong_pairs(scored):
         console.print(line, highlight=False, soft_wrap=True)
     text = "\n".join([*order_table(scored), "", *response_table(scored)])

@@ -14,6 +14,8 @@ RING_PX = 3  # at full size: where the plate should be seen around the object
 KEY_TIMES = 5  # frames of each world that stand for all of its views
 WELL_SEEN = 0.6  # of the object's usual area
 MIN_PIXELS = 6
+ALIKE_AREA = 0.03  # relative
+ALIKE_LEVELS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,7 @@ class Appearance:
 
     def candidates(self, frame: int) -> list[Template]:
         """Cut-outs to look for in a frame: how it looks just then in either world, and the usual views."""
-        now = [world[frame] for world in (self.truth, self.factual) if frame in world]
-        return [*now, *(view for view in self.views if all(view is not one for one in now))]
+        return unlike([*(world[frame] for world in (self.truth, self.factual) if frame in world), *self.views])
 
 
 def appearance_of(case: Case, name: str) -> Appearance | None:
@@ -57,8 +58,28 @@ def appearance_of(case: Case, name: str) -> Appearance | None:
     if not truth and not factual:
         return None
     usual = float(np.median([one.area for one in [*truth.values(), *factual.values()]]))
-    views = tuple(view for world in (truth, factual) for view in _key_views(world, usual))
-    return Appearance(name=name, truth=truth, factual=factual, views=views, size_px=float(np.sqrt(usual)))
+    views = unlike([view for world in (truth, factual) for view in _key_views(world, usual)])
+    return Appearance(name=name, truth=truth, factual=factual, views=tuple(views), size_px=float(np.sqrt(usual)))
+
+
+def unlike(templates: list[Template]) -> list[Template]:
+    """The cut-outs without those that look like one before: an object at rest has one view."""
+    kept: list[Template] = []
+    for template in templates:
+        if not any(_alike(template, other) for other in kept):
+            kept.append(template)
+    return kept
+
+
+def _alike(one: Template, other: Template) -> bool:
+    if one is other:
+        return True
+    if np.abs(np.subtract(one.mask.shape, other.mask.shape)).max() > 1 or abs(one.area / other.area - 1) > ALIKE_AREA:
+        return False
+    height, width = np.minimum(one.mask.shape, other.mask.shape)
+    both = one.mask[:height, :width] * other.mask[:height, :width]
+    difference = np.abs(one.picture[:height, :width] - other.picture[:height, :width]).mean(axis=-1)
+    return float((difference * both).sum()) < ALIKE_LEVELS * max(1.0, float(both.sum()))
 
 
 def _cut(video: np.ndarray, mask: np.ndarray) -> dict[int, Template]:
