@@ -1,7 +1,7 @@
 """How true the masks are: IoU of every layer and label against an oracle, beside the published recipes' masks.
 
     .venv/bin/python benchmarks/mask_truth.py --work WORK [--source humoto|kubric] [--data DIR] [--scenes 2]
-        [--frames 3] [--samples 256] [--size 240x136] [--visible 0.05] [--set KEY=VALUE]
+        [--frames 3 | --at 8 10] [--samples 256] [--size 240x136] [--visible 0.05] [--set KEY=VALUE]
 
 Samples are made through the command line in WORK/<name>/run (without --data, of the embedded demo data), the oracle in
 WORK/<name>/oracle/<key>, once. Lines of text, one JSON line, and a picture of all masks WORK/<name>/<key>.png.
@@ -233,6 +233,7 @@ def make_run(root: Path, options: argparse.Namespace) -> RunFolder:
         subprocess.run([*command, "demo-data", str(options.data), "--if-missing"], check=True)
     source = ["humoto", "--data", str(options.data)] if options.source == "humoto" else ["kubric"]
     source += ["--gso", str(options.data)] if options.source == "kubric" and options.data else []
+    source += ["--hdri", str(options.hdri)] if options.source == "kubric" and options.hdri else []
     settings = [f"render.width={width}", f"render.height={height}", "humoto.split=all", *options.overrides]
     arguments = [part for value in settings for part in ("--set", value)]
     run = ["run", *source, "--out", str(root), "--config", "preview", "--limit", str(options.scenes), *arguments]
@@ -250,7 +251,7 @@ def compared(run: RunFolder, key: str, folder: Path, options: argparse.Namespace
     """All frames of a scene; its oracle is made if it is not there."""
     sample = run.folder("compose", key)
     metadata = read_sample(sample).metadata
-    frames = chosen_frames(metadata.divergence_frame, metadata.num_frames, options.frames)
+    frames = tuple(options.at) or chosen_frames(metadata.divergence_frame, metadata.num_frames, options.frames)
     out = folder / f"{key}-{options.samples}-{'-'.join(map(str, frames))}"
     if not out.is_dir():
         job = OracleJob(
@@ -282,8 +283,10 @@ def main() -> None:
     parser.add_argument("--name", default="", help="folder in WORK; default: the source")
     parser.add_argument("--source", choices=("humoto", "kubric"), default="humoto")
     parser.add_argument("--data", type=Path, help="humoto: a folder of sequences; kubric: objects; default: embedded")
+    parser.add_argument("--hdri", type=Path, help="kubric: environment maps; default: those of Blender's wheel")
     parser.add_argument("--scenes", type=int, default=2)
     parser.add_argument("--frames", type=int, default=3)
+    parser.add_argument("--at", type=int, nargs="*", default=[], help="these frames instead of --frames spread ones")
     parser.add_argument("--samples", type=int, default=256)
     parser.add_argument("--size", default="240x136")
     parser.add_argument("--visible", type=float, default=VISIBLE)
