@@ -31,7 +31,7 @@ MetricsOption = Annotated[
 ]
 BackboneOption = Annotated[
     list[str],
-    typer.Option("--backbone", help="NAME=PATH: TorchScript of a network for lpips or dists (docs/EVALUATION.md)."),
+    typer.Option("--backbone", help="NAME=PATH: a .pt2 network for lpips or dists (docs/EVALUATION.md)."),
 ]
 RowsOption = Annotated[
     str | None,

@@ -44,7 +44,7 @@ class ClipJob:
     report: str
     rows: tuple[RowSource, ...]
     metrics: tuple[str, ...]
-    backbones: dict[str, str]  # TorchScript files by the metric that needs one
+    backbones: dict[str, str]  # .pt2 files of torch.export by the metric that needs one
     clip_sha256: str  # of the clip's files, the metrics and the code that measures
 
     @property
@@ -92,7 +92,7 @@ def parse_backbones(given: Sequence[str]) -> dict[str, Path]:
     for text in given:
         name, separator, path = text.partition("=")
         if not separator or not path:
-            raise ConfigError(f"--backbone {text}: expected NAME=PATH, e.g. lpips=lpips_alex.pt")
+            raise ConfigError(f"--backbone {text}: expected NAME=PATH, e.g. lpips=lpips_alex.pt2")
         found[name] = Path(path).resolve()
     if found:
         from inference.metrics.perceptual import check_backbones
