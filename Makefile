@@ -67,7 +67,7 @@ endif
 # On a fresh machine: a small eval set, and a tiny model whose weights are random, to show the way.
 evaluate: $(READY)  ## DATA=EVALSET PREDICTIONS='NAME=DIR ...' OUT=... -> table and report; without DATA a small set of its own
 ifeq ($(DATA),)
-	$(MAKE) eval-set OUT=$(EVALUATE)/eval-set N=2 PRESET=preview SIZE=192x112 FRAMES=16
+	$(MAKE) eval-set OUT=$(EVALUATE)/eval-set N=2 PRESET=preview SIZE=192x112 FRAMES=16 ARGS='--ray off'
 	$(BIN)/python -m inference tiny-model $(EVALUATE)/tiny --if-missing
 	$(BIN)/python -m inference run --data $(EVALUATE)/eval-set --out $(EVALUATE)/void-untrained \
 	    --base $(EVALUATE)/tiny/CogVideoX-Fun-V1.5-5b-InP --pass1 $(EVALUATE)/tiny/void_pass1.safetensors \
