@@ -83,6 +83,7 @@ def throughput(scenes: int) -> dict[str, Any]:
             done += 1
             if done % max(1, scenes // 10) == 0:
                 memory.append(round(rss_mib(), 1))
+                print(f"{done} scenes, {done / (time.monotonic() - start):.0f}/s, {memory[-1]} MiB", file=sys.stderr)
         wall_s, cpu_s = time.monotonic() - start, time.process_time() - cpu
     assert len(read_rows(run.events)) == done == scenes
     shutil.rmtree(root.parent)

@@ -29,6 +29,7 @@ __all__ = ["Interrupt", "Policy", "interruptible", "map_tasks", "node_name"]
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 10.0
+START_TRIES = 3  # Ray gives a start 30 s, too little on a machine that is very busy
 OBJECT_STORE_BYTES = 100 * 2**20  # paths and small records only
 REFRESH_S = 2.0  # how soon a node that joins gets work
 WAIT_S = 0.5
@@ -84,6 +85,7 @@ class _RayMap(Generic[Item, Result]):
     policy: Policy[Item, Result]
     running: dict[Any, _Submitted[Item]] = field(default_factory=dict)  # by reference, oldest first
     lost: deque[_Submitted[Item]] = field(default_factory=deque)
+    calls: dict[Needs, Any] = field(default_factory=dict)  # the function as Ray's, by what it needs
     held_cpus: float = 0.0
     cluster: Needs = field(default_factory=Needs)  # all of it
     largest: Needs = field(default_factory=Needs)  # what one node has at most
@@ -92,7 +94,6 @@ class _RayMap(Generic[Item, Result]):
 
     def results(self) -> Iterator[Result]:
         """Submit and collect until nothing is left."""
-        self.remote = self.ray.remote(max_retries=0)(self.function)
         taken_back = False
         try:
             while True:
@@ -143,8 +144,10 @@ class _RayMap(Generic[Item, Result]):
 
     def _submit(self, submitted: _Submitted[Item]) -> None:
         needs = submitted.needs
-        options = {"num_cpus": needs.cpus, "num_gpus": needs.gpus, "memory": needs.memory_bytes or None}
-        self.running[self.remote.options(**options).remote(submitted.item)] = submitted
+        if needs not in self.calls:
+            options = {"num_cpus": needs.cpus, "num_gpus": needs.gpus, "memory": needs.memory_bytes or None}
+            self.calls[needs] = self.ray.remote(max_retries=0, **options)(self.function)
+        self.running[self.calls[needs].remote(submitted.item)] = submitted
         self.held_cpus += needs.cpus
 
     def _finished(self) -> list[Any]:
@@ -220,7 +223,6 @@ def start_ray(backend: str, workers: int) -> Any:
     """The ray module, connected. Raises `ConfigError` when it is not installed or the address does not answer."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # a busy machine is no broken one
     os.environ.setdefault("RAY_worker_niceness", "0")  # engines are the work: they shall not yield to everything else
     try:
         import ray
@@ -232,15 +234,23 @@ def start_ray(backend: str, workers: int) -> Any:
         return ray
     if backend not in ("local", "auto"):
         _check_answers(backend)
-    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        if backend == "local":
-            ray.init(address="local", num_cpus=workers, object_store_memory=OBJECT_STORE_BYTES, **quiet)
-        else:
-            ray.init(address=backend, **quiet)
-    except Exception as error:  # what Ray raises when a start times out has no class of its own
-        raise _no_cluster(backend, str(error)) from error
+    for tries_left in reversed(range(START_TRIES if backend == "local" else 1)):
+        try:
+            _init(ray, backend, workers)
+            break
+        except Exception as error:  # what Ray raises when a start times out has no class of its own
+            ray.shutdown()
+            if not tries_left or "timed out" not in str(error):
+                raise _no_cluster(backend, str(error)) from error
     return ray
+
+
+def _init(ray: Any, backend: str, workers: int) -> None:
+    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+    if backend == "local":
+        ray.init(address="local", num_cpus=workers, object_store_memory=OBJECT_STORE_BYTES, **quiet)
+    else:
+        ray.init(address=backend, **quiet)
 
 
 def _check_answers(address: str) -> None:
