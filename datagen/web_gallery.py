@@ -241,7 +241,9 @@ def _entry(metadata: SampleMetadata, folder: str) -> Entry:
     effect = NULL_EFFECT not in metadata.labels
     removed = Counter(thing.category.replace("_", " ") for thing in metadata.removed)
     without = " and ".join(f"{count} × {name}" if count > 1 else name for name, count in removed.items())
-    words = [Word(text=f"without {without}"), Word(text=metadata.sequence)]
+    words = [Word(text=f"without {without}")]
+    if not metadata.key.startswith(metadata.sequence):  # as HUMOTO's keys do
+        words.append(Word(text=metadata.sequence))
     words += [Word(text=label.replace("_", " "), tone=Tone.NOTE) for label in metadata.labels]
     facets = scene_facets(metadata.spec) | {
         "effect": ("effect" if effect else "no effect",),
