@@ -28,6 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import T5Config, T5EncoderModel
 from void_networks import DEVICE, SIZE, STEPS, attempt, record
 
+from inference.attention import Attention
 from inference.compile import compile_blocks, join_blocks
 from inference.memory import MemoryMode, place
 from inference.noise import warped_noise
@@ -68,7 +69,10 @@ def step() -> None:
         compile_again(network)
         attempt("fp8", lambda: measure_step("fp8 products joint compiled", network, given, reached))
     network.transformer_blocks = stock
-    join_blocks(network)
+    join_blocks(network, Attention.SDPA)
+    compile_again(network)
+    attempt("bf16 sdpa", lambda: measure_step("bf16 joint compiled, PyTorch's attention", network, given, reached))
+    join_blocks(network, Attention.BOUNDED)
     quantise(network, Float8.WEIGHTS)
     compile_again(network)
     attempt("fp8 weights", lambda: measure_step("fp8 weights joint compiled", network, given, reached))

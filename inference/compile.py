@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from inference.attention import Attention, attention, check_kernel
+from inference.attention import Attention, attention, query_scale, suitable_kernel
+from inference.quantise import Float8, Float8Linear
 
 Rotary = tuple[torch.Tensor, torch.Tensor]
 
@@ -28,10 +29,10 @@ class JointBlock(nn.Module):
     matrix kernel the library picks can differ, as it does between any two shapes.
     """
 
-    def __init__(self, block: nn.Module, kernel: Attention) -> None:
+    def __init__(self, block: nn.Module) -> None:
         super().__init__()
-        self.kernel = kernel
         attention = block.attn1
+        self.kernel = suitable_kernel(attention.norm_q, attention.norm_k)
         self.heads = attention.heads
         self.norm1, self.norm2 = block.norm1, block.norm2
         self.norm_q, self.norm_k = attention.norm_q, attention.norm_k
@@ -55,8 +56,7 @@ class JointBlock(nn.Module):
         normed, gate = _modulated(self.norm1, tokens, temb, is_text)
         tokens = tokens + gate * self.attend(normed, text, image_rotary_emb)
         normed, gate = _modulated(self.norm2, tokens, temb, is_text)
-        inner = F.gelu(self.ff_in(normed), approximate="tanh")
-        tokens = tokens + gate * self.ff_out(inner)
+        tokens = tokens + gate * self.feed_forward(normed)
         return tokens[:, text:], tokens[:, :text]
 
     def attend(self, tokens: torch.Tensor, text: int, rotary: Rotary | None) -> torch.Tensor:
@@ -64,20 +64,41 @@ class JointBlock(nn.Module):
         batch, length, _ = tokens.shape
         query, key, value = self.to_qkv(tokens).view(batch, length, 3, self.heads, -1).unbind(2)
         query, key = self.norm_q(query), self.norm_k(key)
+        kernel = self.kernel if tokens.is_cuda else Attention.SDPA
+        scale = query_scale(kernel, query.shape[-1])
         if rotary is not None:
             angles = _with_still_text(rotary, text)
-            query, key = _rotate(query, angles), _rotate(key, angles)
-        return self.to_out(attention(query, key, value, self.kernel).reshape(batch, length, -1))
+            query, key = _rotate(query, angles, scale), _rotate(key, angles)
+        else:
+            query = query * scale
+        return self.to_out(attention(query, key, value, kernel).reshape(batch, length, -1))
+
+    def feed_forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """[batch, tokens, dim] -> the same, through GELU by its tanh formula."""
+        if tokens.is_cuda and type(self.ff_in) is nn.Linear:
+            from inference.attention_kernels import linear_gelu
+
+            inner = linear_gelu(tokens.flatten(0, 1), self.ff_in.weight, self.ff_in.bias)
+            return self.ff_out(inner).view(tokens.shape)
+        inner = self.ff_in(tokens)
+        if tokens.is_cuda and isinstance(self.ff_out, Float8Linear) and self.ff_out.kind is Float8.MATMULS:
+            from inference.attention_kernels import gelu_to_float8
+
+            return self.ff_out.multiply(*gelu_to_float8(inner.flatten(0, 1)), tokens.dtype).view(tokens.shape)
+        return self.ff_out(F.gelu(inner, approximate="tanh"))
 
 
-def join_blocks(transformer: nn.Module, kernel: Attention = Attention.SDPA) -> None:
-    """Replace all blocks by joint ones, in place; the weights' names change, so load checkpoints before."""
-    check_kernel(kernel)
+def join_blocks(transformer: nn.Module, kernel: Attention | None = None) -> None:
+    """Replace all blocks by joint ones, in place; the weights' names change, so load checkpoints before.
+
+    kernel  of attention; by default what suits the device and the weights
+    """
     blocks = transformer.transformer_blocks
     for index in range(len(blocks)):
         if not isinstance(blocks[index], JointBlock):
-            blocks[index] = JointBlock(blocks[index], kernel)
-        blocks[index].kernel = kernel
+            blocks[index] = JointBlock(blocks[index])
+        if kernel is not None:
+            blocks[index].kernel = kernel
 
 
 def compile_blocks(transformer: nn.Module, mode: str | None = None) -> None:
@@ -119,9 +140,13 @@ def _with_still_text(rotary: Rotary, text: int) -> Rotary:
     return torch.cat([ones, cos])[:, None], torch.cat([torch.zeros_like(ones), sin])[:, None]
 
 
-def _rotate(heads: torch.Tensor, rotary: Rotary) -> torch.Tensor:
-    """Rotary embedding of neighbouring pairs in float32, as diffusers does it; [batch, tokens, heads, head_dim]."""
+def _rotate(heads: torch.Tensor, rotary: Rotary, scale: float = 1.0) -> torch.Tensor:
+    """Rotary embedding of neighbouring pairs in float32, as diffusers does it, times `scale`; rounded once, at the end.
+
+    heads  [batch, tokens, heads, head_dim]
+    """
     cos, sin = rotary
     even, odd = heads.unflatten(-1, (-1, 2)).unbind(-1)
     turned = torch.stack([-odd, even], dim=-1).flatten(-2)
-    return (heads.float() * cos + turned.float() * sin).to(heads.dtype)
+    rotated = heads.float() * cos + turned.float() * sin
+    return (rotated if scale == 1 else rotated * scale).to(heads.dtype)

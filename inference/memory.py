@@ -24,9 +24,9 @@ class MemoryMode(StrEnum):
     OFFLOAD_FP8 = "offload+fp8"  # the same, with the transformer's large matrices stored in eight bits
 
 
-# docs/VOID_SPEED.md. Offload: measured, an exact step. Full: 18.8 measured without T5; 22.0 is a guess with T5, not
-# measured. offload+fp8 does not run on a GPU yet; its bound is that of offload.
-PEAK_GIB = {MemoryMode.FULL: 22.0, MemoryMode.OFFLOAD: 11.3, MemoryMode.OFFLOAD_FP8: 11.3}
+# docs/VOID_SPEED.md. Measured: offload (an exact step), offload+fp8 (T5). Full is the sum of measured parts while T5 is
+# there, 10.4 + 0.4 + 9.0; the largest peak after that was 16.1.
+PEAK_GIB = {MemoryMode.FULL: 19.8, MemoryMode.OFFLOAD: 11.3, MemoryMode.OFFLOAD_FP8: 9.1}
 
 
 class HasNetworks(Protocol):

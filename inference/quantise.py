@@ -75,10 +75,13 @@ class Float8Linear(nn.Module):
             unpacked = self.weight.to(values.dtype) * self.scale.T.to(values.dtype)
             return F.linear(values, unpacked, self.bias)
         rows, scale = to_float8(values.reshape(-1, values.shape[-1]))
-        product = torch._scaled_mm(  # the only public way to it is a tensor subclass
-            rows, self.weight.T, scale, self.scale, bias=self.bias, out_dtype=values.dtype, use_fast_accum=True
+        return self.multiply(rows, scale, values.dtype).view(*values.shape[:-1], -1)
+
+    def multiply(self, rows: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+        """[n, in] of fp8 and its float32 scales [n, 1] -> [n, out] of `dtype`."""
+        return torch._scaled_mm(  # the only public way to it is a tensor subclass
+            rows, self.weight.T, scale, self.scale, bias=self.bias, out_dtype=dtype, use_fast_accum=True
         )
-        return product.view(*values.shape[:-1], -1)
 
 
 def to_float8(rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import logging
 import os
 
-CHATTY = ("torchao", "torch.utils._pytree", "diffusers", "transformers")
+CHATTY = (
+    "torchao",
+    "torch.utils._pytree",
+    "diffusers",
+    "transformers",
+)  # diffusers looks for torchao
 
 
 def quiet_libraries() -> None:

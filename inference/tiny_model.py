@@ -120,7 +120,6 @@ def _write_text_encoder(base: Path, seed: int) -> None:
         model_writer=tokens,
         vocab_size=100,
         hard_vocab_limit=False,
-        normalization_rule_name="identity",
         pad_id=0,
         eos_id=1,
         unk_id=2,

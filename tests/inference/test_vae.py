@@ -104,3 +104,14 @@ def test_weights_keep_their_names(vae: AutoencoderKLCogVideoX, stock: Autoencode
     assert list(vae.state_dict()) == list(stock.state_dict())
     before = [*vae.decoder.modules()]
     assert [*correct_upsampling(vae).decoder.modules()] == before  # a second time changes nothing
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("count", [1, 5, 13])
+def test_lean_blocks_compute_what_the_stock_ones_do(
+    vae: AutoencoderKLCogVideoX, stock: AutoencoderKLCogVideoX, count: int
+) -> None:
+    """Chunk by chunk, norms and caches included; `stock` has its upsampling mended here, and nothing else."""
+    latents = latents_of_noise(count, 2, 3)
+    correct_upsampling(stock)
+    torch.testing.assert_close(decode(vae, latents), decode(stock, latents), atol=1e-5, rtol=1e-5)
