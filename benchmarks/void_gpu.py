@@ -227,7 +227,7 @@ def memory_of(mode: MemoryMode, speeds: list[Speed]) -> None:
 
         def run(speed: Speed = speed, fresh: bool = number > 0) -> None:
             if fresh:
-                pipe.transformer = None  # type: ignore[assignment]
+                pipe.transformer = None
                 nets.free()
                 pipe.transformer = nets.transformer().cpu()
             torch._dynamo.reset()
@@ -257,14 +257,14 @@ def modes() -> None:
     encode_mask(root / "data/a/quadmask_0.mp4", grey, 12.0)
     write_json(root / "data/a/prompt.json", {"bg": "a room"})
     clips = find_clips(root / "data", root / "scratch")
-    base, weights = root / "tiny" / BASE_NAME, [root / "tiny" / name for name in (PASS1_NAME, PASS2_NAME)]
+    base, pass1, pass2 = (root / "tiny" / name for name in (BASE_NAME, PASS1_NAME, PASS2_NAME))
     small = ["height=32", "width=48", "steps=2", "window_frames=13", "overlap_frames=8"]
     videos = dict[str, np.ndarray]()
 
     def run(name: str, device: str, memory: str, speed: str) -> None:
         out = root / name.replace(" ", "_")
         start = time.perf_counter()
-        run_clips(make_job(clips, out, base, *weights, "", small, 0, memory, device, speed), Silent())
+        run_clips(make_job(clips, out, base, pass1, pass2, "", small, 0, memory, device, speed), Silent())
         videos[name] = decode_rgb(out / "a.mp4").astype(int)
         far = float(np.abs(videos[name] - videos["cpu"]).mean())
         record(

@@ -84,7 +84,8 @@ class JointBlock(nn.Module):
         if tokens.is_cuda and isinstance(self.ff_out, Float8Linear) and self.ff_out.kind is Float8.MATMULS:
             from inference.attention_kernels import gelu_to_float8
 
-            return self.ff_out.multiply(*gelu_to_float8(inner.flatten(0, 1)), tokens.dtype).view(tokens.shape)
+            rows, scale = gelu_to_float8(inner.flatten(0, 1))
+            return self.ff_out.multiply(rows, scale, tokens.dtype).view(tokens.shape)
         return self.ff_out(F.gelu(inner, approximate="tanh"))
 
 
