@@ -12,11 +12,11 @@ from datagen.quadmask import Label, MaskLayers, Policy, compose_mask
 
 MAX_KEEP_MEAN = 0.5  # levels of 255
 MAX_KEEP_P999 = 4.0
-MAX_CODED_MEAN = 1.5  # the same, once both videos were coded apart from each other: 0.2 to 0.8 were measured
-MAX_CODED_P999 = 16.0  # 5 to 8 were
-MAX_SEAM = 24.0  # 9 to 13 were; a mask that is two pixels or a frame off gives 49 and more
+MAX_CODED_MEAN = 1.5  # the same, once both videos were coded apart from each other: 0.1 to 0.8 were measured
+MAX_CODED_P999 = 16.0  # 4 to 8 were
+MAX_SEAM = 24.0  # 9 to 16 were; a mask that is two pixels off gives 45 and more, a frame off mostly too
 LATE_LEVELS = 16  # what both codings leave of equal pixels, at most
-MAX_LATE = 2.0  # 0 was measured; a mask that is a frame off gives 5 and more, even where people hardly move
+MAX_LATE = 2.0  # 0 to 0.3 were measured; a mask that is a frame off gives 3.6 and more, even where little moves
 MIN_LATE_LEVELS = 16.0  # a frame: less is too little to tell anything
 SEAM_PX = 2
 SEAM_PERCENTILE = 99.5
