@@ -45,6 +45,6 @@ def logit_bound(norm_q: nn.Module, norm_k: nn.Module) -> float:
     """No |q . k| / sqrt(d) is larger: a normed vector has length sqrt(d) at most, and rotation keeps lengths."""
     lengths = []
     for norm in (norm_q, norm_k):
-        gain, offset = norm.weight.float(), norm.bias.float()
+        gain, offset = norm.weight.detach().float(), norm.bias.detach().float()
         lengths.append(float(math.sqrt(len(gain)) * gain.abs().max() + offset.norm()))
     return lengths[0] * lengths[1] / math.sqrt(len(norm_q.weight))
