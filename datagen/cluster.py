@@ -11,8 +11,10 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import socket
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -246,11 +248,15 @@ def start_ray(backend: str, workers: int) -> Any:
 
 
 def _init(ray: Any, backend: str, workers: int) -> None:
+    """Connect, and keep SIGTERM for whoever handles it: Ray puts a handler of its own in its place."""
+    handler = signal.getsignal(signal.SIGTERM)
     quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
     if backend == "local":
         ray.init(address="local", num_cpus=workers, object_store_memory=OBJECT_STORE_BYTES, **quiet)
     else:
         ray.init(address=backend, **quiet)
+    if isinstance(handler, Interrupt) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _check_answers(address: str) -> None:
