@@ -157,10 +157,9 @@ def _candidates(footage: Footage, looks: Appearance, frame: int) -> list[Candida
     height, width = footage.video.shape[1:3]
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     ratio = np.array([width / size[0], height / size[1]])
-    small = [_shrunk(video[frame], size) for video in (footage.video, footage.plate)]
     templates = [shrink(one, scale) for one in looks.candidates(frame)]
     pad = max(max(one.mask.shape) for one in templates) // 2
-    scene = scene_of(*small, pad)
+    scene = scene_of(_shrunk(footage.video[frame], size), _shrunk(footage.plate[frame], size), pad)
     best: np.ndarray | None = None
     for number, template in enumerate(templates):
         fit = fit_map(scene, template, footage.noise)
