@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -37,12 +38,14 @@ def uploaded(tmp_path: Path) -> Path:
 
 def test_a_submitted_job_runs_the_uploaded_code_everywhere(uploaded: Path, tiny_data: Path, tmp_path: Path) -> None:
     root = tmp_path / "run"
-    command = ["python", *run_command(tiny_data, root, 1, "auto")[1:]]
+    command = run_command(tiny_data, root, 1, "auto")
     with ray_cluster(nodes=1, dashboard=True) as cluster:
         address = f"http://{cluster.head_node.address_info['webui_url']}"
         submit = [str(Path(sys.executable).with_name("ray")), "job", "submit", "--address", address]
         submit += ["--working-dir", str(uploaded), "--", *command]
-        result = subprocess.run(submit, capture_output=True, text=True, check=False)
+        result, deadline = None, time.monotonic() + 120
+        while result is None or ("No available agent" in result.stderr and time.monotonic() < deadline):
+            result = subprocess.run(submit, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     (sample,) = RunFolder(root=root).sample_paths()
     assert json.loads((sample / "metadata.json").read_text())["versions"]["voidgen"] == MARKED_VERSION
