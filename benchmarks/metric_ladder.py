@@ -8,8 +8,8 @@ A clip whose figures are in FILE already is not measured again.
 For each clip of an eval set the truth is blurred, delayed, and put together anew with its objects frozen, falling too
 slowly, sinking through the floor or on the factual course, and with the removed object left in (`ladder_videos`). Two
 rungs of a series are a pair: the worse one should score worse, and the truth better than any. Pairs whose objects are
-within `SAME_PX` of one another are left out: nothing was made worse. Trajectories are asked only where something is moved;
-the margin not about the removed object, which has figures of its own.
+within `SAME_PX` of one another are left out: nothing was made worse. Trajectories are asked only where something is
+moved, and the margin not about the removed object, which has a figure of its own.
 """
 
 from __future__ import annotations
