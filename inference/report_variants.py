@@ -102,7 +102,7 @@ def _metric_row(cell: Cell, metric: MetricInfo) -> tuple[Word, ...]:
     return (
         Word(text=metric.title, title=metric.definition),
         Word(text="–" if value is None else f"{value:.4g}", value=value),
-        Word(text=metric.unit, tone=Tone.FAINT),
+        Word(text=metric.unit.replace("^2", "²"), tone=Tone.FAINT),
         Word(text=ARROWS[metric.direction], tone=Tone.FAINT, title=f"{metric.direction} is better"),
         Word(text=metric.group.replace("_", " "), tone=Tone.FAINT),
         Word(text=cell.notes.get(metric.name, ""), tone=Tone.NOTE),
