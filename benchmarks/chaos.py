@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,13 +98,29 @@ def ray_cluster(nodes: int, *, dashboard: bool = False) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     quiet = {"include_dashboard": dashboard, "dashboard_port": 0, "object_store_memory": 80 * 2**20}
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **quiet})
+    cluster = patiently(lambda: Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **quiet}))
     try:
         for _ in range(nodes):
-            cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
+            add_node(cluster)
         yield cluster
     finally:
         cluster.shutdown()
+
+
+def add_node(cluster: Any, num_cpus: int = 1, **more: Any) -> Any:
+    """Another node on this machine."""
+    return patiently(lambda: cluster.add_node(num_cpus=num_cpus, object_store_memory=80 * 2**20, **more))
+
+
+def patiently(start: Callable[[], Any]) -> Any:
+    """Start something of Ray's; it gives a start 30 s, which on a very busy machine is too little."""
+    for _ in range(4):
+        try:
+            return start()
+        except Exception as error:  # of no class of its own
+            if "timed out during startup" not in str(error):
+                raise
+    return start()
 
 
 @dataclass
@@ -142,7 +158,7 @@ class Chaos:
         elif fault == "node":
             node = self.dice.choice(list(self.cluster.worker_nodes))
             self.cluster.remove_node(node, allow_graceful=False)
-            joined = self.cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
+            joined = add_node(self.cluster)
             self.joined.append(joined.node_id[:8])
         elif targets := engines(self.root):
             _kill(self.dice.choice(targets))

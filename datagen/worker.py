@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -22,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from datagen.codec import partial_of, remove_tree, write_json
 from datagen.entry import DISK_FULL, ERROR_FILE, EXPECTED_FAILURE, PARENT_PID
 from datagen.errors import DataError, EngineFailed, SceneFailed, SceneRejected, StorageError, reraise_storage_error
@@ -29,6 +32,7 @@ from datagen.resources import GIB, OUT_OF_MEMORY, TIMEOUT, group_rss_bytes
 
 PROJECT = Path(__file__).resolve().parents[1]  # engines run this code, wherever a cluster has unpacked it
 POLL_S = 0.05
+START_GAP_S = 0.1
 MEMORY_POLL_S = 0.25
 LOG_FILE = "worker.log"
 LOG_TAIL_LINES = 30
@@ -95,6 +99,7 @@ def run_engine(
         job_file = partial / "job.json"
         write_json(job_file, job)
         command = [sys.executable, "-m", module, str(job_file), str(partial)]
+        stagger()
         limits = Limits(timeout_s=timeout_s, memory_bytes=memory_bytes)
         ending = _run_process(command, partial, limits, threads)
         if ending.overrun or ending.exit_code != 0:
@@ -108,6 +113,19 @@ def run_engine(
         raise reraise_storage_error(error, out) from error
     finally:
         remove_tree(partial)
+
+
+def stagger() -> None:
+    """Wait until the last process of this user on this machine has started `START_GAP_S` ago.
+
+    A hundred that load Blender at the same moment, from a network disk at worst, stall each other.
+    """
+    stamp = Path(tempfile.gettempdir()) / f"voidgen-{os.getuid()}.start"
+    with FileLock(stamp.with_suffix(".lock")):
+        with suppress(FileNotFoundError):
+            wait_s = stamp.stat().st_mtime + START_GAP_S - time.time()
+            time.sleep(min(max(wait_s, 0.0), START_GAP_S))
+        stamp.touch()
 
 
 def _commit(partial: Path, out: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos import QUIET, datagen, ray_cluster, run_command
+from benchmarks.chaos import add_node, datagen, ray_cluster, run_command
 from datagen.runs import RunFolder, read_rows
 from tests.conftest import REPOSITORY
 
@@ -59,7 +59,7 @@ def test_a_node_without_blender_or_the_input_is_one_line(quiet_run: Path, tmp_pa
     shim.mkdir()
     (shim / "sitecustomize.py").write_text("import sys\nsys.modules['bpy'] = None\n")
     with ray_cluster(nodes=0) as cluster:
-        cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20, env_vars={"PYTHONPATH": str(shim)})
+        add_node(cluster, env_vars={"PYTHONPATH": str(shim)})
         result = subprocess.run(
             datagen("render", root, "--ray", cluster.address), capture_output=True, text=True, check=False
         )
@@ -82,17 +82,19 @@ def test_another_version_of_ray_is_one_line(quiet_run: Path, tmp_path: Path) -> 
     root = tmp_path / "run"
     shutil.copytree(quiet_run, root, ignore=shutil.ignore_patterns("samples", "renders", "shards", "*.jsonl"))
     code = (
-        "import os, sys, ray\n"
-        f"os.environ.update({QUIET!r})\n"
+        "import sys, ray\n"
         "ray.__version__ = '2.9.3'\n"
-        "from ray.cluster_utils import Cluster\n"
-        "cluster = Cluster(initialize_head=True, head_node_args={'num_cpus': 1, 'object_store_memory': 80 * 2**20})\n"
-        "print('address', cluster.address, flush=True)\n"
-        "sys.stdin.readline()\n"
-        "cluster.shutdown()\n"
+        "from benchmarks.chaos import ray_cluster\n"
+        "with ray_cluster(nodes=0) as cluster:\n"
+        "    print('address', cluster.address, flush=True)\n"
+        "    sys.stdin.readline()\n"
     )
     head = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-W", "ignore", "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
     )
     assert head.stdin is not None and head.stdout is not None
     try:

@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ray
 from ray import cloudpickle
 
+from benchmarks.chaos import add_node, ray_cluster
 from datagen.cluster import Interrupt, Policy, map_tasks
 from datagen.errors import ConfigError, StorageError
+from datagen.resources import Needs
 
 BACKENDS = ["off", pytest.param("local", marks=pytest.mark.ray)]
 
@@ -152,3 +155,27 @@ def test_a_signal_is_a_clean_exit(backend: str, number: signal.Signals) -> None:
     process.stdout.close()
     assert process.wait() == 0 and rest[-1] == "stopped"
     assert len(rest) < 20  # those that ran; not all that were to come
+
+
+def visible_gpus(item: int) -> str:
+    time.sleep(0.2)
+    return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+def test_a_task_sees_one_gpu_and_a_share_of_one_is_one() -> None:
+    """No GPU is needed: Ray hands out what a node says that it has."""
+    with ray_cluster(nodes=0) as cluster:
+        add_node(cluster, num_cpus=4, num_gpus=2)
+        try:
+            for share in (1.0, 0.5):
+                policy = Policy[int, str](needs=lambda _, share=share: Needs(gpus=share))
+                seen = list(
+                    map_tasks(
+                        visible_gpus, range(6), backend=cluster.address, workers=1, interrupt=Interrupt(), policy=policy
+                    )
+                )
+                assert set(seen) == {"0", "1"}
+        finally:
+            ray.shutdown()

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from datagen.errors import DataError, EngineFailed, SceneFailed, SceneRejected, StorageError
-from datagen.worker import run_engine
+from datagen.worker import START_GAP_S, run_engine
 
 BODY = {
     "good": "(out / 'result').write_text('x')",
@@ -23,6 +23,7 @@ BODY = {
     "storage": "raise StorageError('full')",
     "crashes": "print('last words', flush=True); os.kill(os.getpid(), 11)",
     "bug": "raise ZeroDivisionError('a bug')",
+    "hogs": "subprocess.run([sys.executable, '-c', 'held = bytes(1) * 400_000_000; import time; time.sleep(1000)'])",
     "hangs": "subprocess.Popen(['sleep', '1000']); (Path(HERE) / 'pid').write_text(str(os.getpid())); time.sleep(1000)",
 }
 
@@ -32,7 +33,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Folder with a module per way to end."""
     for name, body in BODY.items():
         code = f"""
-        import os, subprocess, time
+        import os, subprocess, sys, time
         from pathlib import Path
         from datagen.entry import serve
         from datagen.errors import *
@@ -88,10 +89,26 @@ def test_a_hanging_process_dies_with_its_children(engine: Path) -> None:
     assert not _alive_in_group(group)
 
 
+def test_processes_of_a_machine_start_apart(tmp_path: Path) -> None:
+    code = "from datagen.worker import stagger\nimport time\nfor _ in range(2): stagger(); print(time.time())"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(3)]
+    times = sorted(float(line) for process in running for line in process.communicate()[0].split())
+    assert len(times) == 6 and times[-1] - times[0] > 5 * START_GAP_S * 0.9
+
+
+def test_a_process_that_takes_too_much_memory_is_killed_with_its_children(engine: Path) -> None:
+    with pytest.raises(EngineFailed, match=r"held more than 0.29 GiB of memory") as caught:
+        run_engine("engine_hogs", {}, engine / "out", timeout_s=120, memory_bytes=300 * 2**20)
+    assert caught.value.details["reason"] == "memory" and caught.value.details["peak_rss_bytes"] > 300 * 2**20
+    assert not list(engine.glob("out*"))
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PR_SET_PDEATHSIG is Linux's")
 def test_a_killed_parent_takes_the_engine_along(engine: Path) -> None:
     call = f"run_engine('engine_hangs', {{}}, Path({str(engine)!r}) / 'out', timeout_s=1000)"
-    code = f"from datagen.worker import run_engine; from pathlib import Path; {call}"
+    code = f"from datagen.worker import START_GAP_S, run_engine; from pathlib import Path; {call}"
     parent = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 30
     while not (engine / "pid").exists() and time.monotonic() < deadline:
