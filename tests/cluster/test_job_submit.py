@@ -89,13 +89,8 @@ def test_another_version_of_ray_is_one_line(quiet_run: Path, tmp_path: Path) -> 
         "    print('address', cluster.address, flush=True)\n"
         "    sys.stdin.readline()\n"
     )
-    head = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-    )
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    head = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
     assert head.stdin is not None and head.stdout is not None
     try:
         lines = iter(head.stdout.readline, "")
