@@ -50,7 +50,13 @@ TINY = (
 )
 FAULTS = ("engine", "node", "engine", "driver", "engine")
 ENGINES = ("blender_scripts.", "datagen.simulate_scene", "datagen.compose_scene", "datagen.elsewhere")
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "PYTHONWARNINGS": "ignore"}
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "PYTHONWARNINGS": "ignore",
+    "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "300",  # a machine that is busy with other work is no dead one
+    "RAY_health_check_failure_threshold": "30",
+}
 
 
 def datagen(*arguments: str | Path) -> list[str]:

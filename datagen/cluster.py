@@ -225,6 +225,8 @@ def start_ray(backend: str, workers: int) -> Any:
     """The ray module, connected. Raises `ConfigError` when it is not installed or the address does not answer."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if backend == "local":  # a machine that is so busy that it does not answer for a while is not dead
+        os.environ.setdefault("RAY_health_check_failure_threshold", "30")
     os.environ.setdefault("RAY_worker_niceness", "0")  # engines are the work: they shall not yield to everything else
     try:
         import ray
