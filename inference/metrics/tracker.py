@@ -29,7 +29,6 @@ ABSENT = 0.3  # what a frame without the object counts
 JUMP = 0.5  # cost of a jump by one size beyond what is usual
 START = 1.0  # cost of starting one size off
 MOST = 2.0  # cost of one jump or start, at most
-APART = 0.35  # sizes: two objects are not nearer
 DOUBLE_APART = 1.5  # sizes: a second copy is not nearer
 DOUBLE_FIT = 0.5  # fit of a second copy at least
 DOUBLE_SHARE = 0.7  # and as a share of the best fit
@@ -95,29 +94,36 @@ def footage_of(video: np.ndarray, plate: np.ndarray, quiet: np.ndarray) -> Foota
 def follow(footage: Footage, wanted: Sequence[Wanted]) -> list[Course]:
     """The courses of all objects through a video, in their order.
 
-    Each is followed by itself first. Then, surest first, each takes its places, and the others do without them: of
-    several equal objects none is taken for two.
+    Largest first: what one takes is painted over with the plate before the next is looked for, so that a small object
+    is not seen in the colours of a large one, and of several equal ones none is taken for two.
     """
     frames = range(len(footage.video))
-    found = [[_candidates(footage, one.looks, frame) for frame in frames] for one in wanted]
-    alone = [best_course(places, one) for places, one in zip(found, wanted, strict=True)]
-    order = sorted(range(len(wanted)), key=lambda number: -sum(pick.fit for pick in alone[number] if pick))
-    taken: list[list[np.ndarray]] = [[] for _ in frames]
+    order = sorted(range(len(wanted)), key=lambda number: -wanted[number].looks.size_px)
+    found: dict[int, list[list[Candidate]]] = {}
     courses: dict[int, Course] = {}
+    taken: list[list[np.ndarray]] = [[] for _ in frames]
+    rest = footage
     for number in order:
         one = wanted[number]
-        radius = APART * one.looks.size_px
-        free = [
-            [place for place in found[number][frame] if _far_from(place.place, taken[frame], radius)]
-            for frame in frames
-        ]
-        picks = best_course(free, one)
-        courses[number] = _course_of(footage, one, picks)
+        found[number] = [_candidates(rest, one.looks, frame) for frame in frames]
+        picks = best_course(found[number], one)
+        courses[number] = _course_of(rest, one, picks)
         for frame, pick in enumerate(picks):
             if pick is not None:
                 taken[frame].append(pick.place)
+        if number != order[-1]:
+            rest = _without(rest, courses[number].masks)
     doubles = [_doubles(found[number], one, taken) for number, one in enumerate(wanted)]
     return [dataclasses.replace(courses[number], doubles=doubles[number]) for number in range(len(wanted))]
+
+
+def _without(footage: Footage, masks: np.ndarray) -> Footage:
+    """The video with what masks bool [num_frames, height, width] show, and its soft edge, painted over."""
+    video = footage.video.copy()
+    for frame in np.flatnonzero(masks.any(axis=(1, 2))):
+        grown = cv2.dilate(masks[frame].astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        video[frame][grown] = footage.plate[frame][grown]
+    return dataclasses.replace(footage, video=video)
 
 
 def _far_from(place: np.ndarray, others: list[np.ndarray], radius: float) -> bool:
