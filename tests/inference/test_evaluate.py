@@ -161,7 +161,7 @@ def test_ctrl_c_is_one_line(evalset: Path, tmp_path: Path) -> None:
 
 
 def test_a_crashed_clip_costs_itself_alone(evalset: Path, tmp_path: Path) -> None:
-    """A worker that dies (here: killed for memory) leaves rows with the reason; the other clip is scored."""
+    """A worker that dies at once leaves rows with the reason; the other clip is scored."""
     report = tmp_path / "r"
     code = (
         "import os, sys, inference.evaluation as evaluation\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,8 +123,3 @@ def _segmentation(spec: SceneSpec) -> dict[str, np.ndarray]:
 def _copy(source: Path, dest: Path) -> None:
     dest.parent.mkdir(parents=True, exist_ok=True)
     dest.write_bytes(source.read_bytes())
-
-
-def without(entry: EvalEntry, **changes: object) -> EvalEntry:
-    """An entry with other facts."""
-    return replace(entry, **changes)  # type: ignore[arg-type]
