@@ -58,7 +58,9 @@ def test_a_baseline_is_what_inference_run_writes(item: EvalItem, tmp_path: Path)
     clips = find_clips(item.root, tmp_path / "scratch")
     job = make_job(clips, tmp_path / "pred", None, None, None, "telea", overrides, 0, "full", "cpu")
     run_clips(job, Quiet())
-    assert np.array_equal(decode_rgb(path), decode_rgb(tmp_path / "pred" / "falling_a.mp4"))
+    mine, theirs = (decode_rgb(one).astype(int) for one in (path, tmp_path / "pred" / "falling_a.mp4"))
+    assert np.abs(mine - theirs).max() <= 8  # equal frames; x264 may code them a little differently in one process
+    assert np.abs(mine - decode_rgb(item.inputs / "input_video.mp4")).max() > 60  # and it is a baseline's work
     stamp = path.stat().st_mtime_ns
     assert make_video(row, item, tmp_path / "report").stat().st_mtime_ns == stamp  # kept
 
