@@ -5,8 +5,8 @@
     .venv/bin/python benchmarks/scaling.py efficiency [--scenes 6] [--set KEY=VALUE]
 
 `throughput` sends scenes that do nothing through a real Ray of one machine, with all their bookkeeping. `overhead`
-holds what a run of real tiny renders costs, Ray included, against the processes of its scenes alone, in CPU time (wall
-times are printed, and mean little on a busy machine); `--pair-cpu-s` is what a pair of the standard preset costs, by
+takes the wall time of a run of real tiny renders, one after the other through Ray, less that of the renders and of an
+empty Ray's start and stop, and adds what Ray's daemons take while nothing happens; `--pair-cpu-s` is what a pair of the standard preset costs, by
 benchmarks/humoto_pair.py. `efficiency` renders the same scenes with one worker and with two, each with one thread.
 """
 
@@ -101,7 +101,7 @@ def render_run(root: Path, workers: int, ray: str) -> dict[str, float]:
     for key in sorted(run.keys()):
         shutil.rmtree(run.folder("render", key), ignore_errors=True)
     run.events.unlink(missing_ok=True)
-    before, start = _children_cpu_s(), time.monotonic()
+    before, start = _children_cpu_s(), time.monotonic()  # with Ray, the CPU of its workers is not seen
     command = datagen("render", root, "--ray", ray, "--workers", str(workers))
     subprocess.run(command, check=True, capture_output=True)
     rows = [row for row in read_rows(run.events) if "wall_s" in row]
@@ -132,29 +132,29 @@ def simulated(scratch: Path, scenes: int, settings: list[str]) -> Path:
 
 
 def overhead(root: Path, scenes: int, pair_cpu_s: float) -> dict[str, Any]:
-    """What the driver and Ray cost a scene, beside the scene's own process."""
+    """What the driver and Ray add to a scene's own process: time between processes, and daemons that run beside."""
     empty = render_run_of_nothing()
     run = render_run(root, 1, "local")
-    own_cpu_s = run["cpu_s"] - run["render_cpu_s"]
-    per_scene_s = max(0.0, own_cpu_s - empty["cpu_s"]) / scenes
+    per_scene_s = max(0.0, run["wall_s"] - empty["wall_s"] - run["render_wall_s"]) / scenes
     return {
         **run,
-        "start_and_stop_cpu_s": empty["cpu_s"],
+        "start_and_stop_wall_s": empty["wall_s"],
         "ray_idle_cores": empty["idle_cores"],
-        "cpu_s_per_scene": round(per_scene_s, 3),
+        "wall_s_per_scene": round(per_scene_s, 3),
         "share_of_a_standard_pair": round(per_scene_s / pair_cpu_s + empty["idle_cores"], 4),
     }
 
 
 def render_run_of_nothing() -> dict[str, float]:
-    """CPU of starting and stopping a Ray, and what its daemons take while nothing happens, in cores."""
+    """Wall time of starting and stopping a Ray, and what its daemons take while nothing happens, in cores."""
     code = "import time\nfrom datagen.cluster import connected\nwith connected('local', 1): time.sleep({})\n"
-    spent = []
+    spent, walls = list[float](), list[float]()
     for pause_s in (0.0, IDLE_S):
-        before = _children_cpu_s()
+        before, start = _children_cpu_s(), time.monotonic()
         subprocess.run([sys.executable, "-W", "ignore", "-c", code.format(pause_s)], check=True, capture_output=True)
         spent.append(_children_cpu_s() - before)
-    return {"cpu_s": round(spent[0], 2), "idle_cores": round(max(0.0, spent[1] - spent[0]) / IDLE_S, 4)}
+        walls.append(time.monotonic() - start)
+    return {"wall_s": round(walls[0], 2), "idle_cores": round(max(0.0, spent[1] - spent[0]) / IDLE_S, 4)}
 
 
 def efficiency(root: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ submitted again from here, because only the driver can ask for other resources.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import signal
@@ -122,7 +123,8 @@ class _RayMap(Generic[Item, Result]):
     def _fill_window(self) -> None:
         """Submit what can run now, and a little more."""
         limit = self.cluster.cpus + max(2.0, SPARE_SHARE * self.cluster.cpus)
-        while not self.interrupt.stopping and self.held_cpus < limit:
+        most = self.policy.at_once or math.inf
+        while not self.interrupt.stopping and self.held_cpus < limit and len(self.running) < most:
             submitted = self.lost.popleft() if self.lost else self._next()
             if submitted is None:
                 return

@@ -40,7 +40,9 @@ def drive(run: RunFolder, stages: Sequence[str], execution: Execution, keys: Seq
     resources = run.info().config.resources
     groups = stage_groups(stages, resources)
     tasks = (scene_task(run, key, groups, resources, execution) for key in keys)
+    chosen = any(getattr(resources, stage).cpus for stage in stages)
     policy = cluster.Policy(
+        at_once=execution.workers if chosen and execution.ray in ("off", "local") else 0,
         needs=needs_of,
         room=lambda task: LADDER[task.rung],
         again=lambda task, outcome: following(task, outcome, resources, execution),

@@ -51,6 +51,7 @@ class Policy(Generic[Item, Result]):
     """What tasks hold and what follows from their ends; the defaults suit tasks that are all alike."""
 
     needs: Callable[[Item], Needs] = lambda _: Needs()
+    at_once: int = 0  # at most so many tasks, whatever they need; 0: as many as there is room for
     room: Callable[[Item], float] = lambda _: 1  # times these needs, where there is a machine that has so much
     again: Callable[[Item, Result], Item | None] = lambda _item, _result: None  # a task that a result asks for
     lost: Callable[[Item, str], Result] | None = None  # result of a task that kills its workers; None: the run ends
@@ -86,10 +87,11 @@ def map_processes(
     """One thread waits for each running process."""
     machine = Needs(cpus=workers, memory_bytes=machine_memory_bytes())
     running: dict[Future[Result], tuple[Item, Needs]] = {}
+    most = min(workers, policy.at_once or workers)
     with ThreadPoolExecutor(workers) as pool:
         try:
             while True:
-                while not interrupt.stopping and len(running) < workers and (item := queue.pull()) is not None:
+                while not interrupt.stopping and len(running) < most and (item := queue.pull()) is not None:
                     needs = policy.needs(item).times(policy.room(item), machine)
                     if running and not _fit_together([needs, *(held for _, held in running.values())], machine):
                         queue.put_back(item)

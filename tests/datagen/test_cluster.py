@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,20 @@ def test_a_signal_is_a_clean_exit(backend: str, number: signal.Signals) -> None:
     process.stdout.close()
     assert process.wait() == 0 and rest[-1] == "stopped"
     assert len(rest) < 20  # those that ran; not all that were to come
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.filterwarnings("ignore")
+def test_no_more_at_once_than_asked(backend: str) -> None:
+    policy = Policy[float, tuple[float, float]](at_once=1)
+    spans = sorted(map_tasks(span, [0.1] * 4, backend=backend, workers=4, interrupt=Interrupt(), policy=policy))
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+
+
+def span(pause_s: float) -> tuple[float, float]:
+    start = time.time()
+    time.sleep(pause_s)
+    return start, time.time()
 
 
 def visible_gpus(item: int) -> str:
