@@ -311,7 +311,7 @@ def _read_remote(address: str) -> bytes:
     """Bytes of a file in a bucket."""
     if importlib.util.find_spec("gcsfs") is None:
         raise DataError(f"{address}: buckets need gcsfs: run `pip install gcsfs`, or copy the set to a local folder")
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec
 
     try:
         with fsspec.open(address, "rb", token="anon") as stream:

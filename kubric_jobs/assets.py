@@ -87,7 +87,7 @@ def _extract(asset: Asset, tar: tarfile.TarFile, member: tarfile.TarInfo, target
 
 def _download(address: str, file: Path) -> None:
     try:
-        import fsspec  # type: ignore[import-untyped]
+        import fsspec
 
         with fsspec.open(address, "rb", token="anon") as source, file.open("wb") as out:
             shutil.copyfileobj(source, out)

@@ -15,12 +15,12 @@ from datagen.cli import app
 from datagen.codec import partial_of, sha256_file, write_json
 from datagen.config import Config
 from datagen.errors import DataError, RunFolderError, UserError
+from datagen.packing import pack
 from datagen.quadmask import Form, Label, Policy
 from datagen.recompose import recompose_run, recompose_sample
 from datagen.runs import RunFolder, open_run
 from datagen.sample import LAYERS, MASK, METADATA, RGB_FULL, compose_sample, mask_of, read_sample
 from datagen.shards import read_shard
-from datagen.packing import pack
 from datagen.validate import validate_path
 from datagen.video import decode_mask
 
