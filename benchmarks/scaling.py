@@ -6,7 +6,8 @@
 
 `throughput` sends scenes that do nothing through a real Ray of one machine, with all their bookkeeping. `overhead`
 takes the wall time of a run of real tiny renders, one after the other through Ray, less that of the renders and of an
-empty Ray's start and stop, and adds what Ray's daemons take while nothing happens; `--pair-cpu-s` is what a pair of the standard preset costs, by
+empty Ray's start and stop, and adds what Ray's daemons take while nothing happens; `--pair-cpu-s` is what a pair of the
+standard preset costs, by
 benchmarks/humoto_pair.py. `efficiency` renders the same scenes with one worker and with two, each with one thread.
 """
 
