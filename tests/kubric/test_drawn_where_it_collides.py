@@ -16,6 +16,7 @@ from datagen.jobs import RenderJob
 from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.meshes import read_obj
 from datagen.physics.materials import floor_material
+from datagen.physics.records import BodyReport, PhysicsCertificate, Verdict
 from datagen.spec import Clip, GeometryRef, ObjectSpec, RenderSettings, Room, SceneSpec, Staging, World
 from datagen.trajectory import Trajectory, apply_pose, write_trajectories
 from datagen.worker import run_engine
@@ -36,7 +37,7 @@ RENDER = RenderSettings(
     max_bounces=0,
     light_samples=1,
     light_scale=8,
-    reuse_unchanged=False,  # there is no certificate that would say what moves
+    reuse_unchanged=False,
 )
 REMOVED = "removed"
 THINNER_THAN_A_PIXEL = 0.002  # share of an object's pixels, where a ray may miss what a polygon covers
@@ -129,6 +130,42 @@ def test_every_embedded_object_is_drawn_where_it_rests(
     check_set(embedded, 26, asset_cache, tmp_path)
 
 
+def certificate_of(key: str, things: tuple[Thing, ...]) -> PhysicsCertificate:
+    """What a renderer reads of it: the bounding boxes."""
+
+    def report(one: Thing) -> BodyReport:
+        low, high = one.scale * one.shape.solid.low, one.scale * one.shape.solid.high
+        corners = [(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
+        return BodyReport(
+            name=one.name,
+            category="thing",
+            dynamic=True,
+            why="dropped",
+            contact_mm=None,
+            contact_part="",
+            settle_mm=None,
+            settle_deg=None,
+            mass_kg=1.0,
+            friction=0.5,
+            restitution=0.0,
+            corners=tuple(tuple(float(value) for value in corner) for corner in corners),
+            divergence_frame=None,
+        )
+
+    return PhysicsCertificate(
+        key=key,
+        verdict=Verdict.ACCEPTED,
+        labels=(),
+        checks=(),
+        affected=(),
+        divergence_frame=None,
+        bodies=tuple(report(one) for one in things),
+        caption="",
+        seconds={},
+        versions={},
+    )
+
+
 def check_set(manifest: AssetManifest, count: int, asset_cache: Path, tmp_path: Path) -> None:
     """Drop all objects of a set, draw them where they rest, and compare with their projected meshes."""
     things = dropped(Palette(assets=manifest.assets, cache=asset_cache, own=tmp_path), manifest.assets)
@@ -142,6 +179,7 @@ def check_set(manifest: AssetManifest, count: int, asset_cache: Path, tmp_path: 
     physics.mkdir()
     write_trajectories(physics / "trajectories.npz", {World.FACTUAL: factual, World.COUNTERFACTUAL: kept})
     write_json(physics / "staging.json", staging)
+    write_json(physics / "certificate.json", certificate_of(spec.key, things))
     write_json(tmp_path / "spec.json", spec)
     job = RenderJob(spec=str(tmp_path / "spec.json"), physics=str(physics), threads=1)
     run_engine("blender_scripts.render_scene", job, tmp_path / "render", timeout_s=120)

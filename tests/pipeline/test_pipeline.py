@@ -177,7 +177,8 @@ def test_one_bad_sequence_of_many_is_a_row(demo_data: Path, tmp_path: Path) -> N
     (data / "b_cut.fbx").write_bytes(good.read_bytes()[:20_000])
     (data / "c d.v2.fbx").symlink_to(good)
     out = tmp_path / "run"
-    settings = [part for value in ("clips.num_frames=5", "clips.fps=5") for part in ("--set", value)]
+    values = ("clips.num_frames=5", "clips.fps=5", "humoto.split=all")
+    settings = [part for value in values for part in ("--set", value)]
     result = datagen("plan", "humoto", "--data", data, "--out", out, *settings)
     assert result.returncode == 0, result.stderr
     rows = {row["key"]: row for row in map(json.loads, (out / "failures.jsonl").read_text().splitlines())}
