@@ -1,7 +1,7 @@
 """What many scenes cost beyond the scenes: throughput of the driver, overhead a sample, gain of a second worker.
 
     .venv/bin/python benchmarks/scaling.py throughput [--scenes 100000]
-    .venv/bin/python benchmarks/scaling.py overhead   [--scenes 6] [--pair-cpu-s 606]
+    .venv/bin/python benchmarks/scaling.py overhead   [--scenes 6] [--pair-cpu-s 352]
     .venv/bin/python benchmarks/scaling.py efficiency [--scenes 6] [--set KEY=VALUE]
 
 `throughput` sends scenes that do nothing through a real Ray of one machine, with all their bookkeeping. `overhead`
@@ -34,7 +34,7 @@ from datagen.runs import RunFolder, open_run, read_rows
 from datagen.stages import SceneOutcome, SceneTask
 
 TO_REACH = {"scenes_per_s": 300.0, "speedup": 1.85, "overhead_share": 0.03}
-PAIR_CPU_S = 606.0  # 60 frames of 10.1 CPU-s: benchmarks/humoto_pair.py at 672x384
+PAIR_CPU_S = 352.0  # 60 frames of 5.9 CPU-s: benchmarks/humoto_pair.py at 672x384
 IDLE_S = 20.0
 
 
