@@ -217,7 +217,8 @@ def _pass1_motion(job: RunJob, clip: Clip) -> Tensor:
     settings = job.settings
     frames = torch.from_numpy(decode_rgb(job.out / PASS1_FOLDER / f"{clip.key}.mp4"))
     padded = padded_frames(len(frames), settings.window_frames)
-    flow = estimate_flow(mirror_in_time(frames, padded).numpy())
+    raft = Path(settings.raft) if settings.raft else None
+    flow = estimate_flow(mirror_in_time(frames, padded).numpy(), raft, job.device)
     return warped_noise(
         torch.from_numpy(flow).permute(0, 3, 1, 2).contiguous(),
         latents_of(padded),

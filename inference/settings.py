@@ -32,6 +32,7 @@ class Settings:
     mask_mode: MaskMode = MaskMode.TRIMASK
     composite: bool = False  # copy KEEP pixels from the input
     noise_resample: NoiseResample = NoiseResample.ALIGNED
+    raft: str = ""  # RAFT weights for the flow that pass 2's noise follows; "": OpenCV's DIS
     seed: int = 0
 
     def __post_init__(self) -> None:
