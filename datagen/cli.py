@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from datagen.cli_export import export_command, import_command
-from datagen.errors import ConfigError, VoidgenError, did_you_mean
+from datagen.errors import ConfigError, VoidgenError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,7 +20,6 @@ app = typer.Typer(
 )
 console = Console(stderr=True)
 
-SOURCES = ("humoto", "kubric")
 EXIT_USER_ERROR = 2
 EXIT_PROBLEMS = 1
 EXIT_INTERRUPTED = 130
@@ -95,9 +94,12 @@ def plan(
     Example: datagen plan humoto --data HUMOTO --out runs/first --config preview --limit 6
     """
     from datagen.commands import plan_run
+    from datagen.config import resolve_config
+    from datagen.planning import plan_source
 
     def plan_into(root: Path) -> None:
-        _plan(source, data, gso, hdri, root, config, overrides, seed, limit, _workers(workers))
+        settings = resolve_config(config, [*overrides, *_own_maps(hdri)], seed)
+        plan_source(source, data, gso, root, settings, limit=limit, workers=_workers(workers), console=console)
 
     plan_run(plan_into, out)
 
@@ -186,9 +188,12 @@ def run_all(
     Example: datagen run humoto --data HUMOTO --out runs/first --config preview --limit 6
     """
     from datagen.commands import execution_of, make_run
+    from datagen.config import resolve_config
+    from datagen.planning import plan_source
 
     def plan_into(root: Path) -> None:
-        _plan(source, data, gso, hdri, root, config, overrides, seed, limit, _workers(workers))
+        settings = resolve_config(config, [*overrides, *_own_maps(hdri)], seed)
+        plan_source(source, data, gso, root, settings, limit=limit, workers=_workers(workers), console=console)
 
     typer.echo(make_run(plan_into, out, execution_of(workers, ray, keep_renders=keep_renders), console))
 
@@ -341,41 +346,15 @@ def show(
     typer.echo(str(contact_sheet(path, out, num_frames=frames)))
 
 
-def _plan(
-    source: str,
-    data: Path | None,
-    gso: str,
-    hdri: str,
-    out: Path,
-    presets: list[str],
-    overrides: list[str],
-    seed: int | None,
-    limit: int | None,
-    workers: int,
-) -> None:
-    from datagen.config import resolve_config
-    from datagen.planning import plan_humoto, plan_kubric
-
-    if source not in SOURCES:
-        raise ConfigError(f"unknown source '{source}'{did_you_mean(source, SOURCES)}")
-    if hdri:
-        overrides = [*overrides, f"kubric.hdri={Path(hdri).resolve()}"]
-    config = resolve_config(presets, overrides, seed)
-    if source == "kubric":
-        planned = plan_kubric(gso, out, config, limit=limit, console=console)
-    elif data is None:
-        raise ConfigError(
-            "--data is missing: name a folder of HUMOTO sequences, or make one with `datagen demo-data DIR`"
-        )
-    else:
-        planned = plan_humoto(data, out, config, limit=limit, workers=workers, console=console)
-    console.print(f"plan: {planned} scenes")
-
-
 def _stages(run: Path, stage: str, workers: int | None, ray: str, *, keep_renders: bool = True) -> None:
     from datagen.commands import execution_of, run_stages
 
     run_stages(run, (stage,), execution_of(workers, ray, keep_renders=keep_renders), console)
+
+
+def _own_maps(hdri: str) -> list[str]:
+    """--hdri as a setting."""
+    return [f"kubric.hdri={Path(hdri).resolve()}"] if hdri else []
 
 
 def _workers(asked: int | None) -> int:

@@ -13,7 +13,7 @@ from datagen.assets import read_manifest
 from datagen.cache import default_assets, extracted_sequence
 from datagen.codec import dump_json, write_json
 from datagen.config import Config
-from datagen.errors import ConfigError, DataError, RunFolderError, SceneError, UserError
+from datagen.errors import ConfigError, DataError, RunFolderError, SceneError, UserError, did_you_mean
 from datagen.looks import draw_light
 from datagen.runs import RunFolder, append_row, drop_rows, open_run, read_rows
 from datagen.seeding import generator_for
@@ -25,6 +25,7 @@ from datagen.splits import in_split, map_name, recording_name
 from datagen.versions import versions
 
 STAGE = "plan"
+SOURCES = ("humoto", "kubric")
 HDRI_SUFFIXES = (".exr", ".hdr")
 
 
@@ -35,6 +36,31 @@ class Extraction:
     file: SequenceFile
     folder: str = ""  # of the extracted sequence
     problem: str = ""  # why there is none, in one line
+
+
+def plan_source(
+    source: str,
+    data: Path | None,
+    gso: str,
+    out: Path,
+    config: Config,
+    *,
+    limit: int | None,
+    workers: int,
+    console: Console,
+) -> None:
+    """Plan a run of either source; raises `ConfigError` for an unknown one, and for one without its input."""
+    if source not in SOURCES:
+        raise ConfigError(f"unknown source '{source}'{did_you_mean(source, SOURCES)}")
+    if source == "kubric":
+        planned = plan_kubric(gso, out, config, limit=limit, console=console)
+    elif data is None:
+        raise ConfigError(
+            "--data is missing: name a folder of HUMOTO sequences, or make one with `datagen demo-data DIR`"
+        )
+    else:
+        planned = plan_humoto(data, out, config, limit=limit, workers=workers, console=console)
+    console.print(f"plan: {planned} scenes")
 
 
 def plan_humoto(data: Path, out: Path, config: Config, *, limit: int | None, workers: int, console: Console) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from datagen.quadmask import Label
 from datagen.spec import World
-from inference.metrics.api import Case
+from inference.metrics.api import Case, Measured
 from inference.metrics.derived import object_id, per_case
 from inference.metrics.geometry import centres, perturbed_poses, poses_of, project
 from inference.metrics.plate import clean_plate
@@ -45,6 +46,12 @@ def known_objects(case: Case) -> tuple[Known, ...]:
     """Affected objects that the truth shows in at least one frame, in the manifest's order."""
     found = (_known(case, name) for name in case.entry.affected)
     return tuple(one for one in found if one is not None)
+
+
+def nothing_to_follow(case: Case, names: Collection[str]) -> Measured:
+    """What a group says of a clip without an object to follow: no figures, and why."""
+    why = "nothing moves differently" if not case.entry.affected else "the truth never shows what moves differently"
+    return Measured(values=dict.fromkeys(names, float("nan")), notes=dict.fromkeys(names, why))
 
 
 def courses_of(case: Case, prediction: np.ndarray) -> tuple[Course, ...]:

@@ -11,6 +11,7 @@ from itertools import permutations
 import numpy as np
 
 from inference.metrics.api import Case, Direction, Measured, Metric
+from inference.metrics.courses import nothing_to_follow
 from inference.metrics.motion import Motion, motions
 
 FELL_M = 0.05  # a lesser drop is no fall
@@ -102,8 +103,7 @@ def measure(case: Case, prediction: np.ndarray) -> Measured:
     """Events of a prediction uint8 [num_frames, height, width, 3] against those of the truth."""
     found = motions(case, prediction)
     if not found:
-        why = "nothing moves differently" if not case.entry.affected else "the truth never shows what moves differently"
-        return Measured(values=dict.fromkeys(NAMES, float("nan")), notes=dict.fromkeys(NAMES, why))
+        return nothing_to_follow(case, NAMES)
     truth = [events_of(one, one.known.truth_px, one.truth) for one in found]
     mine = [events_of(one, one.prediction_px, one.prediction) for one in found]
     last = case.entry.num_frames - 1

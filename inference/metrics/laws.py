@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from inference.metrics.api import Case, Direction, Measured, Metric
-from inference.metrics.courses import held_places
+from inference.metrics.courses import held_places, nothing_to_follow
 from inference.metrics.motion import MIN_AIRBORNE, Motion, gravity, motions
 
 CONTACT_SHARE = 0.1  # of the fall's height: near enough to the ground to have touched it
@@ -77,6 +77,8 @@ REASONS = {
 def measure(case: Case, prediction: np.ndarray) -> Measured:
     """Laws that the objects of a prediction uint8 [num_frames, height, width, 3] break, mean over affected objects."""
     found = motions(case, prediction)
+    if not found:
+        return nothing_to_follow(case, REASONS)
     laws: dict[str, Callable[[Case, Motion], float]] = {
         "law_gravity_error": gravity_error,
         "law_contact_time_error_s": contact_time_error,
@@ -88,8 +90,7 @@ def measure(case: Case, prediction: np.ndarray) -> Measured:
         figures = [law(case, one) for one in found]
         finite = [figure for figure in figures if np.isfinite(figure)]
         values[name] = float(np.mean(finite)) if finite else float("nan")
-    why = "nothing moves differently" if not case.entry.affected else ""
-    notes = {name: why or REASONS[name] for name, value in values.items() if np.isnan(value)}
+    notes = {name: REASONS[name] for name, value in values.items() if np.isnan(value)}
     return Measured(values=values, notes=notes)
 
 

@@ -19,7 +19,14 @@ import numpy as np
 
 from datagen.spec import World
 from inference.metrics.api import Case, Direction, Measured, Metric, Track
-from inference.metrics.courses import Known, courses_of, held_places, known_objects, truth_courses
+from inference.metrics.courses import (
+    Known,
+    courses_of,
+    held_places,
+    known_objects,
+    nothing_to_follow,
+    truth_courses,
+)
 from inference.metrics.derived import per_case
 from inference.metrics.geometry import centres, poses_of
 from inference.metrics.tracker import Course
@@ -120,8 +127,7 @@ def measure(case: Case, prediction: np.ndarray) -> Measured:
     """Trajectory figures of a prediction uint8 [num_frames, height, width, 3], and its tracks."""
     known = known_objects(case)
     if not known:
-        why = "nothing moves differently" if not case.entry.affected else "the truth never shows what moves differently"
-        return Measured(values=dict.fromkeys(NAMES, float("nan")), notes=dict.fromkeys(NAMES, why))
+        return nothing_to_follow(case, NAMES)
     courses = courses_of(case, prediction)
     found = [figures(case, one, course) for one, course in zip(known, courses, strict=True)]
     values = {
