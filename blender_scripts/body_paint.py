@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from blender_scripts.materials import draw_color, has_texture
-from blender_scripts.nodes import Color, Graph, new_material
+from blender_scripts.nodes import Color, Graph, draw_color, new_material
+from blender_scripts.object_materials import has_texture
 from datagen.looks import linear_from_srgb
 from datagen.seeding import generator_for
 

@@ -16,7 +16,7 @@ from mathutils import Matrix
 from blender_scripts.body_paint import dress_person
 from blender_scripts.import_sequence import open_sequence, set_frame
 from blender_scripts.lights import add_environment, add_key_light
-from blender_scripts.materials import dress_object
+from blender_scripts.object_materials import dress_object
 from blender_scripts.room import build_room
 from datagen.codec import sha256_file
 from datagen.entry import silenced

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Mapping
 from typing import Any
 
 import bpy
+import numpy as np
+
+from datagen.looks import linear_from_srgb
 
 Color = tuple[float, float, float]
 
@@ -84,3 +88,12 @@ def scaled(color: Color, factor: float) -> Color:
     """A brighter or darker colour of the same hue."""
     red, green, blue = (min(1.0, channel * factor) for channel in color)
     return red, green, blue
+
+
+def draw_color(
+    rng: np.random.Generator, hue: tuple[float, float], saturation: tuple[float, float], value: tuple[float, float]
+) -> Color:
+    """A linear RGB colour from ranges of display HSV."""
+    return linear_from_srgb(
+        colorsys.hsv_to_rgb(float(rng.uniform(*hue)), float(rng.uniform(*saturation)), float(rng.uniform(*value)))
+    )

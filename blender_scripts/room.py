@@ -8,8 +8,9 @@ from itertools import pairwise
 import bpy
 import numpy as np
 
-from blender_scripts.materials import draw_color, object_material, surface_material
-from blender_scripts.nodes import Color, new_material
+from blender_scripts.materials import surface_material
+from blender_scripts.nodes import Color, draw_color, new_material
+from blender_scripts.object_materials import object_material
 from datagen.looks import linear_from_srgb
 from datagen.seeding import generator_for
 from datagen.spec import Room, SceneSpec
