@@ -83,12 +83,57 @@ class ObjectSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Garment:
+    """Something to wear."""
+
+    kind: str  # of `people.TOPS`, `people.BOTTOMS` or `people.FOOTWEAR`
+    fabric: str  # "plain", "heather", "knit", "denim", "stripes", "pinstripes", "check", "dots", "leather", "skin"
+    color: tuple[float, float, float]  # linear RGB
+    accent: tuple[float, float, float]  # of stripes, soles and the like
+    scale_m: float  # of the pattern
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyShape:
+    """How far the person that is seen lies outside the one that was recorded [m], by region; inside where negative.
+
+    Physics knows the recorded body alone. Hands, forearms, face and what an object comes near stay as they are.
+    """
+
+    chest_m: float = 0.0
+    belly_m: float = 0.0
+    upper_arms_m: float = 0.0
+    thighs_m: float = 0.0
+    calves_m: float = 0.0
+    hair_m: float = 0.0
+    feet: float = 0.0  # 0: as they are; 1: toes closed by a shoe or sock
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonLook:
+    """What a person looks like; a person that comes with textures keeps them, and takes only the shape."""
+
+    skin_tone: float  # from 0, the lightest, to 1
+    skin: tuple[float, float, float]  # linear RGB, as all colours here
+    hair_style: str  # of `people.HAIR_STYLES`
+    hair: tuple[float, float, float]
+    eyes: tuple[float, float, float]
+    beard: float  # how dark: 0 none, 1 full
+    top: Garment
+    bottom: Garment
+    feet: Garment
+    shape: BodyShape = field(default_factory=BodyShape)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PersonSpec:
     """A person played back from motion capture."""
 
     name: str
     geometry: GeometryRef  # node is the armature
     mocap_fps: float
+    look: PersonLook | None = None  # None: drawn by the scene's seed and the person's name, of the recorded shape
 
 
 @dataclass(frozen=True, kw_only=True)
