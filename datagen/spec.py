@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from datagen.errors import SpecError
 
+MIXED_PACE = "mixed"
 KEY_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
 
 
@@ -145,12 +146,65 @@ class CameraWish:
     azimuth_rad: float  # direction from the action to the first camera that is tried
     height_m: float
     pace: Pace
+    path_seed: int = 0  # of what a path leaves open: length, side, shake
+    aperture_f: float = 0.0  # f-number; 0: all is sharp
+    shutter: float = 0.0  # share of a frame's time that it is open, half before and half after; 0: no motion blur
+
+    @property
+    def blurs(self) -> bool:
+        """Whether a picture shows things beyond their sharp silhouettes."""
+        return self.aperture_f > 0 or self.shutter > 0
+
+
+class LightKind(StrEnum):
+    """What the key light is."""
+
+    WINDOW = "window"  # daylight from the side, through a window of the room
+    LAMP = "lamp"  # from above, small and warm
+    SKY = "sky"  # the environment does most; the key only gives shadows a side
+
+
+class RoomKind(StrEnum):
+    """What a room is for: decides surfaces and furniture."""
+
+    KITCHEN = "kitchen"
+    LIVING_ROOM = "living room"
+    OFFICE = "office"
+    WORKSHOP = "workshop"
+    HALL = "hall"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputFile:
+    """A file of the user's that a scene shows."""
+
+    path: str  # absolute
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextureSet:
+    """A PBR material of the user's: one picture for each property that it gives."""
+
+    name: str  # what it is split by
+    color: InputFile
+    roughness: InputFile | None = None
+    normal: InputFile | None = None  # OpenGL's convention, +Y up
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoomWish:
+    """What the room around a scene should be; what stands where is found after physics, out of everything's way."""
+
+    kind: RoomKind = RoomKind.HALL
+    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class LightWish:
     """A key light (window or lamp) and what fills the shadows."""
 
+    kind: LightKind = LightKind.LAMP
     key_azimuth_rad: float
     key_elevation_rad: float
     key_temperature_k: float
@@ -158,17 +212,19 @@ class LightWish:
     key_strength: float  # irradiance relative to a well-exposed picture
     fill_strength: float  # of the sky or environment, likewise
     environment: str  # an environment map: its absolute path, or its name in Blender's wheel; "": a plain sky
+    environment_sha256: str = ""  # of a map of the user's
 
 
 @dataclass(frozen=True, kw_only=True)
 class SurfaceWish:
-    """A procedural material of the room."""
+    """A material of the room: procedural, or of pictures that are laid over its colour."""
 
-    kind: str  # "wood", "tiles", "carpet", "concrete", "plaster", "bricks"
+    kind: str  # one of `looks.FLOORS` or `looks.WALLS`
     color: tuple[float, float, float]  # linear RGB
     scale_m: float  # size of a plank, tile or brick
     roughness: float
     seed: int
+    texture: TextureSet | None = None  # takes the place of the procedure; a picture is `scale_m` wide
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +277,27 @@ class RenderSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PaceShares:
+    """How often each pace is drawn, relative to the others."""
+
+    static: float = 0.55
+    dolly: float = 0.11
+    pan: float = 0.11
+    orbit: float = 0.11
+    handheld: float = 0.12
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraSettings:
+    """How cameras move, and what of a real lens and shutter their pictures have (off in all layers of masks)."""
+
+    pace: str = MIXED_PACE  # drawn by `paces`; or the name of one of them for all scenes
+    paces: PaceShares = field(default_factory=PaceShares)
+    aperture_f: float = 0.0  # as in `CameraWish`
+    shutter: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class LayerSettings:
     """What a sample holds beside its two videos: geometry of both worlds (see `geometry_layers`), and more worlds."""
 
@@ -255,6 +332,7 @@ class SceneSpec:
     light: LightWish
     floor: SurfaceWish
     wall: SurfaceWish
+    room: RoomWish = field(default_factory=RoomWish)
     physics: PhysicsSettings = field(default_factory=PhysicsSettings)
     render: RenderSettings = field(default_factory=RenderSettings)
     layers: LayerSettings = field(default_factory=LayerSettings)
@@ -279,6 +357,20 @@ class SceneSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A static thing that stands or hangs at a wall; its mesh never leaves the box that is given here."""
+
+    kind: str  # one of `datagen.furnishing.KINDS`
+    wall: int  # 0..3, counter-clockwise from the one at y_min (see `datagen.rooms.walls_of`)
+    along_m: float  # from the wall's start to the middle of the box
+    bottom_m: float
+    width_m: float
+    depth_m: float
+    height_m: float
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Room:
     """A box with a floor at z = 0; walls face inwards."""
 
@@ -287,6 +379,8 @@ class Room:
     y_min: float
     y_max: float
     height: float
+    pieces: tuple[Piece, ...] = ()
+    key_window: int | None = None  # place in `pieces` of the window that the key light comes through
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,6 +391,10 @@ class Staging:
     focal_length_mm: float
     sensor_width_mm: float
     world_from_camera: tuple[tuple[float, ...], ...]  # [num_frames][7]
+    pace: Pace = Pace.STATIC  # that was taken: a wished path that cannot keep the action in frame ends as static
+    path_scale: float = 0.0  # of the wished path; negative: the other way round; 0: static
+    focus_m: tuple[float, ...] = ()  # [num_frames] along the view axis; empty without an aperture
+    blur_px: tuple[float, ...] = ()  # [num_frames], how far beyond sharp silhouettes anything shows; empty: not at all
     key_light: tuple[float, float, float]  # position of its centre
     key_target: tuple[float, float, float]  # point that it faces
 
