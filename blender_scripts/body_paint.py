@@ -1,231 +1,203 @@
-"""Clothes, skin, shoes and hair for bodies that come without textures.
+"""Dress people that come without textures: each mesh, or each named material of a mesh, by what it is.
 
-Every border between two regions is the zero line of a signed distance that is stored on the vertices in the rest pose,
-so that hems are sharp whatever the mesh's resolution.
+A body of one piece is painted by region. Every border between two regions is the zero line of a signed distance that
+is stored on the vertices in the rest pose, so that hems are sharp whatever the mesh's resolution.
 """
 
 from __future__ import annotations
 
-import re
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import bpy
-import numpy as np
 
-from blender_scripts.nodes import Color, Graph, draw_color, new_material
-from blender_scripts.object_materials import has_texture
-from datagen.looks import linear_from_srgb
-from datagen.seeding import generator_for
+from blender_scripts import head_paint
+from blender_scripts.body_shape import shape_mesh
+from blender_scripts.fabrics import cloth_of, fabric, folds
+from blender_scripts.nodes import Graph, new_material
+from blender_scripts.object_materials import has_texture, missing_textures
+from blender_scripts.outfit import Borders, store_cloth
+from blender_scripts.rest_pose import BoneWeights, Rest, rest_of, rest_vertices
+from datagen.people import draw_look
+from datagen.spec import Garment, PersonLook, PersonSpec
 
-# display RGB
-SKINS = ((0.91, 0.75, 0.66), (0.86, 0.67, 0.55), (0.72, 0.53, 0.41), (0.52, 0.36, 0.27), (0.38, 0.26, 0.20))
-HAIRS = ((0.10, 0.08, 0.07), (0.20, 0.13, 0.09), (0.34, 0.22, 0.13), (0.45, 0.42, 0.40))
-SHOES = ((0.12, 0.12, 0.13), (0.42, 0.42, 0.44), (0.33, 0.21, 0.14), (0.20, 0.24, 0.33))
-TROUSERS = ((0.17, 0.22, 0.33), (0.20, 0.20, 0.22), (0.52, 0.46, 0.36), (0.30, 0.33, 0.30))
-SCLERA = linear_from_srgb((0.88, 0.87, 0.85))
-IRIS = linear_from_srgb((0.17, 0.11, 0.08))
-MESH_WORDS = (
-    ("eyes", ("eyelash", "eye")),
-    ("hair", ("hair", "brow", "lash")),
+Socket = bpy.types.NodeSocket
+PART_WORDS = (
+    ("iris", ("iris", "pupil")),
+    ("lashes", ("eyelash", "lash")),
+    ("eyes", ("eye",)),
+    ("hair", ("hair", "brow", "beard")),
     ("shoes", ("shoe", "boot", "sneaker")),
     ("trousers", ("bottom", "pants", "trouser", "short", "skirt", "jeans")),
     ("shirt", ("top", "shirt", "sweater", "jacket", "cloth", "hoodie", "dress")),
+    ("lips", ("lips",)),
+    ("skin", ("skin",)),
 )
-SLEEVES = (0.45, 0.93)  # along upper arm and forearm: a T-shirt's, a sweater's
-ARMS = re.compile(r"(Left|Right)(Arm|ForeArm|Hand)")
+EYE_PARTS = ("eyes", "iris", "lashes")
+FOLDS_M = 0.012
+MATT, SKIN_ROUGHNESS, HAIR_ROUGHNESS, LEATHER_ROUGHNESS = 0.9, 0.46, 0.55, 0.38
+SOLE_M = 0.02
+SEAM_M = (0.012, 0.0145)  # from a hem: where it is stitched
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outfit:
-    """Colours (linear RGB) of a person."""
-
-    skin: Color
-    hair: Color
-    shirt: Color
-    trousers: Color
-    shoes: Color
-    sleeve: float  # end of the sleeve as a share of the arm
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rest:
-    """A rest pose: joints by bone name without prefix, and the directions of the body."""
-
-    joints: dict[str, np.ndarray]
-    forward: np.ndarray
-
-    def height(self, name: str, fallback: float) -> float:
-        """Height of a joint [m]."""
-        return float(self.joints[name][2]) if name in self.joints else fallback
-
-
-def draw_outfit(seed: int, person: str) -> Outfit:
-    """Clothes of a person."""
-    rng = generator_for(seed, "outfit", person)
-    shirt = draw_color(rng, (0.0, 1.0), (0.25, 0.6), (0.45, 0.8))
-    return Outfit(
-        skin=choose(rng, SKINS),
-        hair=choose(rng, HAIRS),
-        shirt=shirt,
-        trousers=choose(rng, TROUSERS),
-        shoes=choose(rng, SHOES),
-        sleeve=float(rng.choice(SLEEVES)),
-    )
-
-
-def choose(rng: np.random.Generator, tones: tuple[Color, ...]) -> Color:
-    """One of some display colours, in linear RGB."""
-    return linear_from_srgb(tones[int(rng.integers(len(tones)))])
-
-
-def dress_person(armature: bpy.types.Object, meshes: tuple[bpy.types.Object, ...], seed: int) -> None:
-    """Paint a person's meshes; meshes with textures or several named materials keep their own."""
-    outfit = draw_outfit(seed, armature.name)
-    rest = rest_of(armature)
+def dress_person(
+    armature: bpy.types.Object, meshes: tuple[bpy.types.Object, ...], person: PersonSpec, seed: int
+) -> None:
+    """Shape a person's meshes and paint those that show no texture of their own."""
+    look = person.look or draw_look(seed, person.name)
+    eyes = tuple(mesh for mesh in meshes if part_of(mesh.name) == "eyes")
+    bodies = tuple(mesh for mesh in meshes if mesh not in eyes) or meshes
+    rest = rest_of(armature, bodies, eyes)
+    painted = {mesh for mesh in meshes if not keeps_own(mesh)}
     for mesh in meshes:
-        if keeps_own(mesh):
-            continue
-        kind = part_of_mesh(mesh.name)
-        mesh.data.materials.clear()
-        if kind == "eyes":
-            mesh.data.materials.append(eye_material(mesh, rest))
-        elif kind == "body":
-            store_borders(mesh, rest, outfit)
-            mesh.data.materials.append(body_material(outfit))
-        else:
-            material, graph = new_material(f"{kind} of {armature.name}")
-            graph.surface(cloth(graph, getattr(outfit, kind)))
-            mesh.data.materials.append(material)
+        if lost := missing_textures(mesh):
+            sys.stderr.write(f"{person.name}: '{mesh.name}' is painted: its textures {lost} are not there\n")
+        Dresser(mesh, rest, look).dress(mesh in painted)
 
 
 def keeps_own(mesh: bpy.types.Object) -> bool:
-    """Whether a mesh is dressed already."""
-    materials = [slot.material for slot in mesh.material_slots if slot.material is not None]
-    return len({material.name for material in materials}) > 1 or any(map(has_texture, materials))
+    """Whether a mesh comes with textures that are there."""
+    return any(slot.material is not None and has_texture(slot.material) for slot in mesh.material_slots)
 
 
-def part_of_mesh(name: str) -> str:
-    """What a body mesh is, by its name: "eyes", "hair", "shoes", "trousers", "shirt" or "body"."""
+def part_of(name: str) -> str:
+    """What a mesh or material is, by its name: one of `PART_WORDS`, or "body"."""
     lowered = name.lower().split(":")[-1]
-    return next((kind for kind, words in MESH_WORDS if any(word in lowered for word in words)), "body")
+    return next((part for part, words in PART_WORDS if any(word in lowered for word in words)), "body")
 
 
-def rest_of(armature: bpy.types.Object) -> Rest:
-    """Joints of an armature's rest pose, in the world."""
-    joints = {
-        bone.name.split(":")[-1]: np.array(armature.matrix_world @ bone.head_local) for bone in armature.data.bones
-    }
-    forward = np.zeros(3)
-    for side in ("Left", "Right"):
-        if f"{side}ToeBase" in joints and f"{side}Foot" in joints:
-            forward += joints[f"{side}ToeBase"] - joints[f"{side}Foot"]
-    forward[2] = 0.0
-    length = float(np.linalg.norm(forward))
-    return Rest(joints=joints, forward=forward / length if length > 1e-6 else np.array([0.0, -1.0, 0.0]))
+@dataclass(frozen=True)
+class Dresser:
+    """One mesh of a person."""
+
+    mesh: bpy.types.Object
+    rest: Rest
+    look: PersonLook
+
+    def dress(self, paint: bool) -> None:
+        """Move its vertices and, unless it keeps its own materials, paint it."""
+        parts = self.parts()
+        if not set(parts) <= set(EYE_PARTS):
+            weights, points = BoneWeights(self.mesh), rest_vertices(self.mesh)
+            borders = Borders.of(points, weights, self.rest, self.look)
+            whole = parts == ["body"] and paint
+            if paint:
+                borders.store(self.mesh)
+                store_cloth(self.mesh, points, weights, self.rest)
+            shape_mesh(self.mesh, weights, self.rest, self.look.shape, borders.raised if whole else None)
+        elif paint:
+            head_paint.store_iris(self.mesh, rest_vertices(self.mesh), self.rest)
+        if paint:
+            self.paint(parts)
+
+    def parts(self) -> list[str]:
+        """What each material slot shows: by the material's name where several have names that tell, else the mesh's."""
+        own = part_of(self.mesh.name)
+        names = [slot.material.name if slot.material else "" for slot in self.mesh.material_slots]
+        if len(set(names)) < 2:
+            return [own] * max(len(names), 1)
+        return [own if (part := part_of(name)) == "body" else part for name in names]
+
+    def paint(self, parts: list[str]) -> None:
+        """A material of its own for every slot."""
+        if not self.mesh.material_slots:
+            self.mesh.data.materials.append(None)
+        for slot, part in zip(self.mesh.material_slots, parts, strict=True):
+            slot.material, graph = new_material(f"{part} of {self.mesh.name}")
+            self.shade(graph, part, alone=len(set(parts)) == 1)
+
+    def shade(self, graph: Graph, part: str, alone: bool) -> None:
+        """The surface of a part; alone: whether it is all of the mesh."""
+        garments = {"shirt": self.look.top, "trousers": self.look.bottom, "shoes": self.look.feet}
+        if part in garments:
+            self.clothe(graph, garments[part], part)
+        elif part == "eyes" and alone:
+            head_paint.eye_material(graph, self.look)
+        elif part == "body":
+            self.shade_whole(graph)
+        else:
+            flat = {
+                "eyes": (head_paint.SCLERA, 0.12),
+                "iris": (self.look.eyes, 0.1),
+                "lashes": (head_paint.PUPIL, 0.8),
+                "lips": (head_paint.lip_color(self.look.skin), 0.4),
+                "skin": (self.skin(graph), SKIN_ROUGHNESS),
+                "hair": (head_paint.hair_color(graph, self.look), HAIR_ROUGHNESS),
+            }
+            color, roughness = flat[part]
+            graph.surface(graph.principled(color, roughness, Specular_IOR_Level=0.35))
+
+    def clothe(self, graph: Graph, garment: Garment, part: str) -> None:
+        """A mesh that is a piece of clothing; what the file models as a shoe stays one."""
+        if garment.fabric == "skin":
+            graph.surface(graph.principled(garment.color, LEATHER_ROUGHNESS))
+            return
+        cloth = cloth_of(graph, "trunk" if part == "shirt" else "legs", garment.seed)
+        color, normal = fabric(graph, cloth, garment), graph.bump(folds(graph, cloth), FOLDS_M)
+        graph.surface(graph.principled(color, roughness_of(garment), Specular_IOR_Level=0.2, Normal=normal))
+
+    def shade_whole(self, graph: Graph) -> None:
+        """A body of one piece: skin and face, and over it whatever a point is inside of."""
+        look = self.look
+        color = head_paint.with_face(graph, self.skin(graph), self.rest, look)
+        roughness: Socket | float = SKIN_ROUGHNESS
+        covers = list(self.hair(graph))
+        trunk, legs = cloth_of(graph, "trunk", look.top.seed), cloth_of(graph, "legs", look.bottom.seed)
+        if look.feet.kind != "bare":
+            covers.append((worn(graph, "feet"), self.footwear(graph), roughness_of(look.feet)))
+        covers.append((worn(graph, "bottom"), self.stitched(graph, "bottom", fabric(graph, legs, look.bottom)), MATT))
+        covers.append((worn(graph, "top"), self.stitched(graph, "top", fabric(graph, trunk, look.top)), MATT))
+        for inside, cover, rough in covers:
+            color = graph.mix(inside, color, cover)
+            roughness = graph.add("ShaderNodeMix", {0: inside, 2: roughness, 3: rough}).outputs[0]
+        dressed = graph.math("MAXIMUM", worn(graph, "top"), worn(graph, "bottom"))
+        normal = graph.bump(folds(graph, trunk), FOLDS_M, dressed)
+        graph.surface(graph.principled(color, roughness, Specular_IOR_Level=0.3, Normal=normal))
+
+    def skin(self, graph: Graph) -> Socket:
+        """Mottled a little."""
+        mottled = graph.remap(graph.noise(graph.vector("rest"), 28.0, 3.0), 0.3, 0.7, 0.93, 1.06)
+        return graph.mix(1.0, self.look.skin, mottled, "MULTIPLY")
+
+    def hair(self, graph: Graph) -> Iterator[tuple[Socket, Socket, float]]:
+        """Hair, and a hat over it: where it is, its colour, its roughness."""
+        style = self.look.hair_style
+        if style != "bald":
+            edge, over_ears = head_paint.hair_edge("short" if style == "beanie" else style)
+            share = head_paint.hair_share(graph, self.rest, edge, over_ears)
+            yield share, head_paint.hair_color(graph, self.look), HAIR_ROUGHNESS
+        if style == "beanie":
+            yield head_paint.hair_share(graph, self.rest, *head_paint.hair_edge(style)), self.beanie(graph), MATT
+
+    def beanie(self, graph: Graph) -> Socket:
+        """Knitted, in the colour that goes with the top."""
+        ribs = graph.noise(graph.mapped(graph.vector("rest"), (240.0, 240.0, 30.0)), 1.0, 0.0)
+        return graph.mix(1.0, self.look.top.accent, graph.remap(ribs, 0.35, 0.65, 0.7, 1.1), "MULTIPLY")
+
+    def footwear(self, graph: Graph) -> Socket:
+        """Socks, or shoes on a sole."""
+        garment = self.look.feet
+        color = fabric(graph, cloth_of(graph, "legs", garment.seed), garment)
+        if garment.kind == "shoes":
+            height = graph.components(graph.vector("rest"))[2]
+            color = graph.mix(graph.math("LESS_THAN", height, SOLE_M), color, garment.accent)
+        return color
+
+    def stitched(self, graph: Graph, name: str, color: Socket) -> Socket:
+        """A garment with the line along its hems."""
+        edge = graph.attribute(f"border_{name}")
+        line = graph.math(
+            "MULTIPLY", graph.math("GREATER_THAN", edge, SEAM_M[0]), graph.math("LESS_THAN", edge, SEAM_M[1])
+        )
+        return graph.mix(line, color, graph.mix(1.0, color, (0.6, 0.6, 0.6), "MULTIPLY"))
 
 
-def rest_vertices(mesh: bpy.types.Object) -> np.ndarray:
-    """Undeformed vertices float64 [V, 3], in the world."""
-    flat = np.empty(len(mesh.data.vertices) * 3, dtype=np.float32)
-    mesh.data.vertices.foreach_get("co", flat)
-    world = np.array(mesh.matrix_world, dtype=np.float64)
-    return np.asarray(flat.reshape(-1, 3).astype(np.float64) @ world[:3, :3].T + world[:3, 3])
+def worn(graph: Graph, name: str) -> Socket:
+    """1 inside a border of `outfit.Borders`, else 0."""
+    return graph.math("GREATER_THAN", graph.attribute(f"border_{name}"), 0.0)
 
 
-def dominant_bones(mesh: bpy.types.Object) -> np.ndarray:
-    """Name of the bone that moves each vertex most, without prefix: str [V]."""
-    names = [group.name.split(":")[-1] for group in mesh.vertex_groups]
-    result = []
-    for vertex in mesh.data.vertices:
-        heaviest = max(vertex.groups, key=lambda group: group.weight, default=None)
-        result.append(names[heaviest.group] if heaviest is not None else "")
-    return np.array(result)
-
-
-def store_borders(mesh: bpy.types.Object, rest: Rest, outfit: Outfit) -> None:
-    """Signed distances [m] to the borders of hair, shirt, trousers and shoes, positive inside, as vertex attributes."""
-    points, bones = rest_vertices(mesh), dominant_bones(mesh)
-    arms = np.array([ARMS.match(bone) is not None for bone in bones])
-    height = points[:, 2]
-    top = float(height.max())
-    hem = rest.height("Hips", 0.55 * top) - 0.005 * top
-    shoulder, neck = rest.height("LeftArm", 0.8 * top), rest.height("Neck", 0.82 * top)
-    collar = neck + 0.03 * top - 0.6 * np.maximum(0.0, points @ rest.forward - _at(rest, "Neck") @ rest.forward)
-    torso = np.minimum(height - hem, np.where(np.abs(points[:, 0]) < 0.09 * top, collar, shoulder + 0.2 * top) - height)
-    shirt = np.where(arms, sleeve_distance(points, rest, outfit.sleeve), torso)
-    ankle = rest.height("LeftFoot", 0.05 * top)
-    trousers = np.where(arms, -1.0, np.minimum(hem + 0.02 * top - height, height - ankle * 0.85))
-    shoes = np.where(arms, -1.0, ankle * 0.85 + 0.012 - height)
-    for name, values in (
-        ("hair", hair_distance(points, bones, rest, top)),
-        ("shirt", shirt),
-        ("trousers", trousers),
-        ("shoes", shoes),
-    ):
-        attribute = mesh.data.attributes.new(f"border_{name}", "FLOAT", "POINT")
-        attribute.data.foreach_set("value", values.astype(np.float32))
-
-
-def sleeve_distance(points: np.ndarray, rest: Rest, share: float) -> np.ndarray:
-    """How far up the arm from the sleeve's end a vertex lies [m]: float [V]."""
-    along = np.full(len(points), np.inf)
-    for side in ("Left", "Right"):
-        if f"{side}Arm" in rest.joints and f"{side}Hand" in rest.joints:
-            start, end = rest.joints[f"{side}Arm"], rest.joints[f"{side}Hand"]
-            length = float(np.linalg.norm(end - start))
-            travelled = (points - start) @ (end - start) / length
-            same_side = np.sign(points[:, 0]) == np.sign(end[0])
-            along = np.where(same_side, share * length - travelled, along)
-    return along
-
-
-def hair_distance(points: np.ndarray, bones: np.ndarray, rest: Rest, top: float) -> np.ndarray:
-    """Distance [m] behind and above a tilted plane through the head: float [V], -1 below the neck."""
-    base = _at(rest, "Head") if "Head" in rest.joints else np.array([0.0, 0.0, 0.87 * top])
-    middle = np.array([base[0], base[1], 0.5 * (base[2] + top)]) + 0.012 * rest.forward
-    normal = np.array([0.0, 0.0, 0.62]) - 0.78 * rest.forward
-    inside = (points - middle) @ (normal / np.linalg.norm(normal)) - 0.015
-    nape = points[:, 2] - (base[2] + 0.012)
-    return np.where(np.isin(bones, ["Head", "HeadTop_End"]), np.minimum(inside, nape), -1.0)
-
-
-def body_material(outfit: Outfit) -> bpy.types.Material:
-    """Skin, and over it whatever a vertex is inside of."""
-    material, graph = new_material("body")
-    color: bpy.types.NodeSocket | Color = outfit.skin
-    for name in ("hair", "trousers", "shirt", "shoes"):
-        inside = graph.math("GREATER_THAN", graph.attribute(f"border_{name}"), 0.0)
-        color = graph.mix(inside, color, getattr(outfit, name))
-    bare = graph.math("MAXIMUM", graph.attribute("border_trousers"), graph.attribute("border_shirt"))
-    roughness = graph.remap(graph.math("GREATER_THAN", bare, 0.0), 0.0, 1.0, 0.5, 0.9)
-    graph.surface(graph.principled(color, roughness, Specular_IOR_Level=0.3))
-    return material
-
-
-def cloth(graph: Graph, color: Color) -> bpy.types.NodeSocket:
-    """Matt and even."""
-    return graph.principled(color, 0.85, Specular_IOR_Level=0.2)
-
-
-def eye_material(mesh: bpy.types.Object, rest: Rest) -> bpy.types.Material:
-    """White eyes with a dark iris on the foremost part."""
-    points = rest_vertices(mesh)
-    ahead = points @ rest.forward
-    attribute = mesh.data.attributes.new("border_iris", "FLOAT", "POINT")
-    values = np.zeros(len(points))
-    for side in (points[:, 0] > 0, points[:, 0] <= 0):
-        if side.any():
-            middle = 0.5 * (points[side].min(axis=0) + points[side].max(axis=0))
-            offset = points[side] - middle
-            aside = offset - np.outer(offset @ rest.forward, rest.forward)
-            iris = 0.0062 - np.linalg.norm(aside, axis=1)
-            values[side] = np.where(ahead[side] > middle @ rest.forward, iris, -1.0)
-    attribute.data.foreach_set("value", values.astype(np.float32))
-    material, graph = new_material("eyes")
-    share = graph.math("GREATER_THAN", graph.attribute("border_iris"), 0.0)
-    graph.surface(graph.principled(graph.mix(share, SCLERA, IRIS), 0.15))
-    return material
-
-
-def _at(rest: Rest, name: str) -> np.ndarray:
-    return rest.joints.get(name, np.zeros(3))
+def roughness_of(garment: Garment) -> float:
+    """Of a fabric."""
+    return LEATHER_ROUGHNESS if garment.fabric == "leather" else MATT

@@ -129,8 +129,8 @@ def build_scene(
     for one in spec.objects:
         release(objects[one.name])
         dress_object(objects[one.name], one, spec.seed)
-    for person in people.values():
-        dress_person(person.armature, person.meshes, spec.seed)
+    for wearer in spec.people:
+        dress_person(people[wearer.name].armature, people[wearer.name].meshes, wearer, spec.seed)
     build_room(spec, staging.room)
     add_key_light(spec, staging)
     ids = spec.ids()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import bpy
@@ -54,6 +54,19 @@ class Graph:
         """Linear from low..high to to_low..to_high, clamped."""
         return self.add("ShaderNodeMapRange", {0: value, 1: low, 2: high, 3: to_low, 4: to_high}).outputs[0]
 
+    def curve(self, value: Any, knots: Sequence[Sequence[float]]) -> bpy.types.NodeSocket:
+        """Straight lines through knots (x, y), flat beyond them."""
+        node = self.add("ShaderNodeFloatCurve", {0: 1.0})
+        line = node.mapping.curves[0]
+        node.mapping.use_clip = False
+        for x, y in knots[1:-1]:
+            line.points.new(x, y)
+        for point, (x, y) in zip(line.points, knots, strict=True):
+            point.location, point.handle_type = (x, y), "VECTOR"
+        node.mapping.update()
+        self.put(value, node.inputs[1])
+        return node.outputs[0]
+
     def noise(self, vector: Any, scale: float, detail: float = 2.0) -> bpy.types.NodeSocket:
         """Fractal noise around 0.5."""
         node = self.add("ShaderNodeTexNoise", {"Vector": vector, "Scale": scale, "Detail": detail, "Roughness": 0.55})
@@ -66,6 +79,18 @@ class Graph:
     def attribute(self, name: str) -> bpy.types.NodeSocket:
         """A scalar stored on the mesh."""
         return self.add("ShaderNodeAttribute", attribute_name=name).outputs["Fac"]
+
+    def vector(self, name: str) -> bpy.types.NodeSocket:
+        """A vector stored on the mesh."""
+        return self.add("ShaderNodeAttribute", attribute_name=name).outputs["Vector"]
+
+    def components(self, vector: bpy.types.NodeSocket) -> tuple[bpy.types.NodeSocket, ...]:
+        """X, Y and Z."""
+        return tuple(self.add("ShaderNodeSeparateXYZ", {0: vector}).outputs)
+
+    def bump(self, height: Any, distance_m: float, strength: Any = 1.0) -> bpy.types.NodeSocket:
+        """A normal, as if the surface rose by `height` times a distance."""
+        return self.add("ShaderNodeBump", {"Height": height, "Distance": distance_m, "Strength": strength}).outputs[0]
 
     def surface(self, shader: bpy.types.NodeSocket) -> None:
         """End the graph in a surface shader."""

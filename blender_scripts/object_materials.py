@@ -62,6 +62,16 @@ def has_texture(material: bpy.types.Material) -> bool:
     return any(node.type == "TEX_IMAGE" and node.image is not None and node.image.size[0] > 0 for node in nodes)
 
 
+def missing_textures(thing: bpy.types.Object) -> list[str]:
+    """Names of pictures that an object's materials want and that are not there."""
+    lost = set()
+    for slot in thing.material_slots:
+        for node in slot.material.node_tree.nodes if slot.material is not None and slot.material.use_nodes else ():
+            if node.type == "TEX_IMAGE" and node.image is not None and not node.image.size[0]:
+                lost.add(node.image.name)
+    return sorted(lost)
+
+
 def base_color(material: bpy.types.Material | None) -> Color:
     """The colour that the file gives, or a mid grey."""
     nodes = material.node_tree.nodes if material is not None and material.use_nodes else ()

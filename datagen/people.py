@@ -84,14 +84,14 @@ TOPS: Mapping[str, Cut] = {
     ),
     "hoodie": Cut(share=0.14, fabrics={"plain": 0.5, "heather": 0.5}, tones=(MUTED, ANY, DARK), loose_m=(0.007, 0.013)),
     "tank top": Cut(share=0.05, fabrics={"plain": 0.7, "stripes": 0.3}, tones=(ANY, LIGHT)),
-    "dress": Cut(
+    "playsuit": Cut(
         share=0.09,
         fabrics={"plain": 0.4, "dots": 0.3, "check": 0.15, "stripes": 0.15},
         tones=(ANY, LIGHT),
         loose_m=(0.004, 0.010),
     ),
 }
-LEGGINGS = "leggings"  # under a dress
+LEGGINGS = "leggings"  # under a playsuit
 BOTTOMS: Mapping[str, Cut] = {
     "trousers": Cut(
         share=0.68,
@@ -110,11 +110,12 @@ BOTTOMS: Mapping[str, Cut] = {
 FOOTWEAR: Mapping[str, Cut] = {
     "shoes": Cut(share=0.62, fabrics={"plain": 0.5, "leather": 0.5}, tones=(DARK, LIGHT, BROWN, MUTED)),
     "socks": Cut(share=0.18, fabrics={"knit": 1.0}, tones=(LIGHT, DARK, ANY)),
-    "bare": Cut(share=0.20, fabrics={"skin": 1.0}, tones=(ANY,)),
+    "bare": Cut(share=0.20, fabrics={"skin": 1.0}, tones=(DARK, BROWN)),  # the colour is for shoes that a file models,
 }
 SCALE_M = {"stripes": (0.02, 0.06), "pinstripes": (0.008, 0.02), "check": (0.03, 0.09), "dots": (0.025, 0.05)}
 FINE_M = 0.004  # of a weave
 
+FLARE = 1.8  # trousers hang straight from the thighs: looser at the ankle than above
 GIRTH_M = (-0.008, 0.016)  # of the body below its clothes
 MAX_OUT_M, MAX_IN_M = 0.025, 0.015
 NEAR_M = 0.006  # what an object comes nearer than this stays as it is
@@ -126,7 +127,7 @@ def draw_look(seed: int, person: str) -> PersonLook:
     tone = float(rng.uniform())
     style = pick(rng, HAIR_STYLES)
     top, top_loose = draw_garment(rng, TOPS, seed_for(seed, "top", person))
-    bottoms = {LEGGINGS: BOTTOMS[LEGGINGS]} if top.kind == "dress" else BOTTOMS
+    bottoms = {LEGGINGS: BOTTOMS[LEGGINGS]} if top.kind == "playsuit" else BOTTOMS
     bottom, bottom_loose = draw_garment(rng, bottoms, seed_for(seed, "bottom", person))
     feet, _ = draw_garment(rng, FOOTWEAR, seed_for(seed, "feet", person))
     girth, belly, chest = (float(value) for value in rng.uniform(*GIRTH_M, size=3))
@@ -146,7 +147,7 @@ def draw_look(seed: int, person: str) -> PersonLook:
             belly_m=limited(0.5 * girth + 1.2 * belly + top_loose),
             upper_arms_m=limited(0.5 * girth + (0.0 if top.kind == "tank top" else top_loose)),
             thighs_m=limited(0.7 * girth + bottom_loose),
-            calves_m=limited(0.3 * girth + (bottom_loose if bottom.kind == "trousers" else 0.0)),
+            calves_m=limited(0.3 * girth + (FLARE * bottom_loose if bottom.kind == "trousers" else 0.0)),
             hair_m=float(rng.uniform(*(BEANIE_M if style == "beanie" else HAIR_M[style]))),
             feet=0.0 if feet.kind == "bare" else 1.0,
         ),
