@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from datagen.errors import DataError, SpecError, UserError
 from datagen.looks import draw_camera, draw_light, draw_surface
+from datagen.people import draw_look, within_room
 from datagen.seeding import generator_for, seed_for
 from datagen.sequence import Sequence
+from datagen.sources.body_room import room_around
 from datagen.sources.clips import ClipProposal, clip_length, draw_clips, propose_clips
 from datagen.spec import (
     Clip,
     GeometryRef,
     ObjectSpec,
+    PersonLook,
     PersonSpec,
     PhysicsSettings,
     RenderSettings,
@@ -215,6 +218,7 @@ def _scene(
     info = sequence.info
     key = scene_key(file.name, proposal)
     scene_seed = seed_for(seed, "humoto", key)
+    length = clip_length(sequence, num_frames=clip.num_frames, fps=clip.fps, mocap_fps=mocap_fps)
 
     def geometry(node: str) -> GeometryRef:
         return GeometryRef(file=str(file.file.absolute()), sha256=info.sha256, node=node)
@@ -230,7 +234,15 @@ def _scene(
         objects=tuple(
             ObjectSpec(name=name, category=category_of(name), geometry=geometry(name)) for name in info.objects
         ),
-        people=tuple(PersonSpec(name=name, geometry=geometry(name), mocap_fps=mocap_fps) for name in info.people),
+        people=tuple(
+            PersonSpec(
+                name=name,
+                geometry=geometry(name),
+                mocap_fps=mocap_fps,
+                look=_look(sequence, index, scene_seed, range(proposal.start_frame, proposal.start_frame + length + 1)),
+            )
+            for index, name in enumerate(info.people)
+        ),
         removed=info.people,
         camera=draw_camera(scene_seed),
         light=draw_light(scene_seed),
@@ -239,3 +251,9 @@ def _scene(
         physics=physics,
         render=render,
     )
+
+
+def _look(sequence: Sequence, person: int, seed: int, frames: range) -> PersonLook:
+    """A person's look, its shape limited to what leaves room for what the person handles in a clip's mocap frames."""
+    look = draw_look(seed, sequence.info.people[person])
+    return replace(look, shape=within_room(look.shape, room_around(sequence, person, frames)))
