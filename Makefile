@@ -4,7 +4,7 @@ VENV       := .venv
 BIN        := $(VENV)/bin
 DATAGEN    := $(BIN)/datagen
 READY      := $(VENV)/.ready
-EXTRAS     := render,cluster,remote,kubric,inference,crosscheck,dev
+EXTRAS     := render,cluster,remote,kubric,inference,crosscheck,view,dev
 
 HUMOTO_DIR ?=
 PRESET     ?= preview
