@@ -55,6 +55,7 @@ class RenderManifest:
     cpu_seconds: dict[str, float]  # CPU time by stage
     engine_cpu_seconds: float  # of that, inside the engine's render call
     peak_rss_bytes: int
+    notes: tuple[str, ...] = ()  # what had to be left out, in words
     reuse: ReuseReport | None = None  # None: all of every picture was rendered
     extra_reuse: dict[str, ReuseReport] = field(default_factory=dict)  # likewise of each layer of `extra_layers`
 
