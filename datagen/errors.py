@@ -9,6 +9,7 @@
     │   └── StorageError         the disk is full or not writable
     └── SceneError               concerns one scene; the run goes on
         ├── SceneFailed          a row in failures.jsonl
+        │   ├── DecorationInTheWay   furniture or a wall reaches into what happens in the scene
         │   └── EngineFailed     the scene's own process crashed, hung or ran out of memory
         └── SceneRejected        a row in rejected.jsonl: physics ran, and did not pass its checks
 
@@ -62,6 +63,10 @@ class SceneError(VoidgenError):
 
 class SceneFailed(SceneError):
     """The scene could not be made."""
+
+
+class DecorationInTheWay(SceneFailed):
+    """Something of the room touches a trajectory, hides the action or stands in the camera: a bug in its placing."""
 
 
 class EngineFailed(SceneFailed):
