@@ -6,7 +6,6 @@ is stored on the vertices in the rest pose, so that hems are sharp whatever the 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -43,17 +42,20 @@ SEAM_M = (0.012, 0.0145)  # from a hem: where it is stitched
 
 def dress_person(
     armature: bpy.types.Object, meshes: tuple[bpy.types.Object, ...], person: PersonSpec, seed: int
-) -> None:
-    """Shape a person's meshes and paint those that show no texture of their own."""
+) -> list[str]:
+    """Shape a person's meshes and paint those that show no texture of their own; returns what had to be left out."""
     look = person.look or draw_look(seed, person.name)
     eyes = tuple(mesh for mesh in meshes if part_of(mesh.name) == "eyes")
     bodies = tuple(mesh for mesh in meshes if mesh not in eyes) or meshes
     rest = rest_of(armature, bodies, eyes)
-    painted = {mesh for mesh in meshes if not keeps_own(mesh)}
+    notes = []
     for mesh in meshes:
-        if lost := missing_textures(mesh):
-            sys.stderr.write(f"{person.name}: '{mesh.name}' is painted: its textures {lost} are not there\n")
-        Dresser(mesh, rest, look).dress(mesh in painted)
+        paint, lost = not keeps_own(mesh), missing_textures(mesh)
+        if lost:
+            instead = "it is painted instead" if paint else "what is left of its textures is shown"
+            notes.append(f"'{mesh.name}' of '{person.name}' wants {', '.join(lost)}, which the file lacks: {instead}")
+        Dresser(mesh, rest, look).dress(paint)
+    return notes
 
 
 def keeps_own(mesh: bpy.types.Object) -> bool:

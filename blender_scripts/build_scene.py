@@ -69,6 +69,7 @@ class BuiltScene:
     people: Mapping[str, Person]
     camera: bpy.types.Object
     environment: bpy.types.World
+    notes: tuple[str, ...] = ()  # what had to be left out, in words
 
     def state(self, world: World, hidden: tuple[str, ...], frame: int) -> SceneState:
         """What there is to see in a world at a frame of the video, with some things hidden."""
@@ -129,8 +130,11 @@ def build_scene(
     for one in spec.objects:
         release(objects[one.name])
         dress_object(objects[one.name], one, spec.seed)
-    for wearer in spec.people:
-        dress_person(people[wearer.name].armature, people[wearer.name].meshes, wearer, spec.seed)
+    notes = [
+        note
+        for one in spec.people
+        for note in dress_person(people[one.name].armature, people[one.name].meshes, one, spec.seed)
+    ]
     build_room(spec, staging.room)
     add_key_light(spec, staging)
     ids = spec.ids()
@@ -147,6 +151,7 @@ def build_scene(
         people=people,
         camera=add_camera(staging),
         environment=add_environment(spec),
+        notes=tuple(notes),
     )
 
 

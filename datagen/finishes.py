@@ -40,7 +40,9 @@ OF_WORDS: tuple[tuple[tuple[str, ...], Mapping[str, float]], ...] = (
     (("vase", "flowerpot"), {"ceramic": 0.5, "stoneware": 0.4, "glass": 0.1}),
     (("laptop", "phone", "camera", "usb"), {"brushed metal": 0.5, "plastic": 0.5}),
     (("counter",), {"painted wood": 0.6, "wood": 0.25, "stone": 0.15}),
-    (("can", "tin"), {"brushed metal": 0.5, "painted metal": 0.5}),
+    (("plastic",), {"plastic": 1.0}),
+    (("rubber",), {"rubber": 1.0}),
+    (("wooden", "plank"), {"wood": 1.0}),
 )
 
 

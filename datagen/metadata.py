@@ -89,7 +89,7 @@ class SampleMetadata:
     provenance: dict[str, Any]
     versions: dict[str, str]
     files: dict[str, str]  # sha256 of every other file of the sample
-    warnings: tuple[str, ...] = ()  # what the sample's physics guessed or left out, in words
+    warnings: tuple[str, ...] = ()  # what physics guessed, and physics and render left out, in words
 
 
 LICENCES: Mapping[str, Licence] = {

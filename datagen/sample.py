@@ -310,6 +310,6 @@ def _metadata(
         provenance=dict(provenance),
         versions={**certificate.versions, **scene.manifest.versions, "voidgen": __version__},
         files=files,
-        warnings=warnings_of(spec),
+        warnings=(*warnings_of(spec), *scene.manifest.notes),
         **figures,
     )
