@@ -28,6 +28,7 @@ from PIL import Image
 
 from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
 from blender_scripts.nodes import new_material
+from blender_scripts.devices import take_device
 from blender_scripts.passes import set_constants
 from datagen.camera import lens_of, project
 from datagen.codec import read_record, write_npz
@@ -52,7 +53,7 @@ def main(job_path: Path, out: Path) -> None:
     staging = read_record(Staging, Path(job.physics) / "staging.json")
     worlds = read_trajectories(Path(job.physics) / "trajectories.npz")
     scene = build_scene(spec, staging, worlds, Path(job.spec).parent)
-    set_constants(spec, job.threads)
+    set_constants(spec, job.threads, take_device(spec.render, spec.key))
     bpy.context.scene.render.use_persistent_data = False
     oracle = Oracle(scene, job.samples, out)
     for frame in job.frames:

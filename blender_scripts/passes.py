@@ -17,12 +17,13 @@ import numpy as np
 import OpenEXR
 
 from blender_scripts.build_scene import BuiltScene, SceneState
+from blender_scripts.devices import Taken, check_engine, take_device
 from blender_scripts.nodes import new_material
 from datagen.camera import lens_of, project
 from datagen.entry import silenced
 from datagen.regions import Box
 from datagen.seeding import seed_for
-from datagen.spec import RenderSettings, SceneSpec, World
+from datagen.spec import Device, Engine, RenderSettings, SceneSpec, World
 
 RED, GREEN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 LUMINANCE = (0.2126, 0.7152, 0.0722)
@@ -155,10 +156,12 @@ class Renderer:
     def __init__(self, scene: BuiltScene, threads: int) -> None:
         self.scene = scene
         self.settings: Settings | None = None
-        self.fresh = False
+        self.fresh = self.by_eevee = False
         self.cpu_seconds = 0.0  # inside Blender's render call
         self.mark_material = mark_material()
-        set_constants(scene.spec, threads)
+        check_engine(scene.spec.render.engine)
+        self.device = take_device(scene.spec.render, scene.spec.key)
+        set_constants(scene.spec, threads, self.device)
 
     def prepare(self, settings: Settings) -> None:
         """Set Cycles for a pass, and have it begin from nothing.
@@ -168,6 +171,9 @@ class Renderer:
         """
         blender = bpy.context.scene
         render, cycles = blender.render, blender.cycles
+        self.by_eevee = settings.kind is Kind.LOOK and self.scene.spec.render.engine is Engine.EEVEE
+        render.engine = "BLENDER_EEVEE_NEXT" if self.by_eevee else "CYCLES"
+        blender.eevee.taa_render_samples = settings.samples
         render.use_persistent_data = False
         render.resolution_x, render.resolution_y = settings.width, settings.height
         cycles.samples = settings.samples
@@ -186,7 +192,7 @@ class Renderer:
         self.scene.show(state)
         render = bpy.context.scene.render
         render.filepath = str(path)
-        render.use_border = border is not None
+        render.use_border = border is not None and not self.by_eevee  # what EEVEE sees depends on the whole picture
         if border is not None:
             render.border_min_x, render.border_max_x = border.left, border.right
             render.border_min_y, render.border_max_y = border.bottom, border.top
@@ -223,11 +229,10 @@ class Renderer:
                 yield flat.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3]
 
 
-def set_constants(spec: SceneSpec, threads: int) -> None:
+def set_constants(spec: SceneSpec, threads: int, device: Taken) -> None:
     """What all passes share: one seed, no adaptive sampling, explicit colour management, no clock in the files."""
     blender = bpy.context.scene
     render, cycles = blender.render, blender.cycles
-    render.engine = "CYCLES"
     render.threads_mode, render.threads = "FIXED", threads
     render.resolution_percentage = 100
     render.use_compositing = render.use_sequencer = render.use_motion_blur = False
@@ -235,7 +240,8 @@ def set_constants(spec: SceneSpec, threads: int) -> None:
     for name in dir(render):
         if name.startswith("use_stamp"):
             setattr(render, name, False)
-    cycles.device = "CPU"
+    on_gpu = device.device is not Device.CPU
+    cycles.device = "GPU" if on_gpu else "CPU"
     cycles.seed = seed_for(spec.seed, "render") % 2**31
     cycles.use_animated_seed = False
     cycles.sampling_pattern = "TABULATED_SOBOL"
@@ -247,7 +253,8 @@ def set_constants(spec: SceneSpec, threads: int) -> None:
     cycles.denoiser = "OPENIMAGEDENOISE"
     cycles.denoising_quality, cycles.denoising_prefilter = "FAST", "FAST"
     cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
-    cycles.denoising_use_gpu = False
+    cycles.denoising_use_gpu = on_gpu
+    blender.eevee.use_raytracing = blender.eevee.use_shadows = True
     blender.display_settings.display_device = "sRGB"
     blender.view_settings.view_transform = "AgX"
     blender.view_settings.look = "AgX - Medium High Contrast"

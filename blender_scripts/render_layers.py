@@ -88,7 +88,7 @@ def render_job(job: RenderJob, out: Path) -> None:
         with watch.stage("geometry"):
             renderer.cpu_seconds += render_geometry(scene, out)
     (out / SCRATCH).unlink(missing_ok=True)
-    write_json(out / MANIFEST, manifest(spec, layers, watch, renderer.cpu_seconds, reuse, extra_reuse))
+    write_json(out / MANIFEST, manifest(spec, layers, watch, renderer, reuse, extra_reuse))
     report(spec, watch)
 
 
@@ -137,7 +137,7 @@ def manifest(
     spec: SceneSpec,
     layers: tuple[Layer, ...],
     watch: Stopwatch,
-    engine_cpu_seconds: float,
+    renderer: Renderer,
     reuse: ReuseReport | None,
     extra_reuse: dict[str, ReuseReport],
 ) -> RenderManifest:
@@ -147,12 +147,13 @@ def manifest(
         num_frames=spec.clip.num_frames,
         layers=layers,
         ids=spec.ids(),
-        device="CPU",
+        device=str(renderer.device),
         versions={"blender": bpy.app.version_string, "numpy": np.__version__},
         seconds=watch.seconds,
         cpu_seconds=watch.cpu_seconds,
-        engine_cpu_seconds=engine_cpu_seconds,
+        engine_cpu_seconds=renderer.cpu_seconds,
         peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        notes=renderer.scene.notes,
         reuse=reuse,
         extra_reuse=extra_reuse,
     )

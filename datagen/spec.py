@@ -27,6 +27,25 @@ class World(StrEnum):
     COUNTERFACTUAL = "counterfactual"  # the removed objects were never there, and physics was run again
 
 
+class Engine(StrEnum):
+    """What draws the pictures; the layers behind a mask are Cycles' in any case."""
+
+    CYCLES = "cycles"
+    EEVEE = "eevee"
+
+
+class Device(StrEnum):
+    """What Cycles computes on; EEVEE takes the GPU that the system gives it."""
+
+    AUTO = "auto"  # the first kind of GPU that is there, or the CPU
+    CPU = "cpu"
+    CUDA = "cuda"
+    OPTIX = "optix"
+    HIP = "hip"
+    METAL = "metal"
+    ONEAPI = "oneapi"
+
+
 class Pace(StrEnum):
     """How the camera moves."""
 
@@ -265,6 +284,8 @@ class PhysicsSettings:
 class RenderSettings:
     """How a scene is rendered. Two runs with equal settings on one machine give equal pixels."""
 
+    engine: Engine = Engine.CYCLES
+    device: Device = Device.AUTO
     width: int = 672
     height: int = 384
     samples: int = 4
