@@ -14,7 +14,7 @@ from typing import Any
 from datagen.codec import dump_json, parse_record
 from datagen.errors import ConfigError, DataError, did_you_mean
 from datagen.quadmask import Policy
-from datagen.spec import LayerSettings, PhysicsSettings, RenderSettings
+from datagen.spec import MIXED_PACE, CameraSettings, LayerSettings, Pace, PhysicsSettings, RenderSettings
 from datagen.splits import check_split
 
 PRESETS = Path(__file__).parent / "configs"
@@ -95,12 +95,14 @@ class Config:
     kubric: KubricSettings = field(default_factory=KubricSettings)
     physics: PhysicsSettings = field(default_factory=PhysicsSettings)
     render: RenderSettings = field(default_factory=RenderSettings)
+    camera: CameraSettings = field(default_factory=CameraSettings)
     layers: LayerSettings = field(default_factory=LayerSettings)
     masks: MaskSettings = field(default_factory=MaskSettings)
     pack: PackSettings = field(default_factory=PackSettings)
     resources: ResourceSettings = field(default_factory=ResourceSettings)
 
 
+MIN_APERTURE_F = 0.95  # the fastest lenses that are sold
 RESOURCES = "resources"  # the one table that no sample depends on
 
 LIMITS: Mapping[str, tuple[float, float]] = {
@@ -125,6 +127,9 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "render.light_samples": (1, 65_536),
     "render.light_scale": (1, 8),
     "render.timeout_s": (1, math.inf),
+    "camera.aperture_f": (0, 64),
+    "camera.shutter": (0, 1),
+    **{f"camera.paces.{pace}": (0, math.inf) for pace in Pace},
     "pack.samples_per_shard": (1, 1_000_000),
     **{
         f"{RESOURCES}.{stage}.{name}": limits
@@ -190,6 +195,7 @@ def check_limits(config: Config) -> Config:
     for key, (low, high) in LIMITS.items():
         if not low <= values[key] <= high:
             raise ConfigError(f"'{key}': expected {low:g} to {high:g}, found {values[key]}")
+    check_paces(config.camera)
     for key in ("humoto.split", "kubric.split"):
         check_split(values[key], f"'{key}'")
     if config.layers.perturbed > config.physics.perturbed:
@@ -203,6 +209,20 @@ def check_limits(config: Config) -> Config:
                 f"'{key}': expected an even number (H.264 stores colour by 2x2 pixels), found {values[key]}"
             )
     return config
+
+
+def check_paces(camera: CameraSettings) -> None:
+    """Raise `ConfigError` for an unknown pace, and for shares of which none is above 0."""
+    known = [MIXED_PACE, *(pace.value for pace in Pace)]
+    if camera.pace not in known:
+        raise ConfigError(f"'camera.pace': unknown pace '{camera.pace}'{did_you_mean(camera.pace, known)}")
+    if not sum(dataclasses.asdict(camera.paces).values()) > 0:
+        raise ConfigError("'camera.paces': expected a share above 0 for one of them at least, found none")
+    if 0 < camera.aperture_f < MIN_APERTURE_F:
+        raise ConfigError(
+            f"'camera.aperture_f': expected 0 (all is sharp) or an f-number from {MIN_APERTURE_F:g}, found "
+            f"{camera.aperture_f:g}"
+        )
 
 
 def _plain(config: Config) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from datagen import cluster
 from datagen.assets import read_manifest
 from datagen.cache import default_assets, extracted_sequence
+from datagen.camera_paths import set_in_motion
 from datagen.codec import dump_json, write_json
 from datagen.config import Config
 from datagen.errors import ConfigError, DataError, RunFolderError, SceneError, UserError, did_you_mean
@@ -91,7 +92,9 @@ def plan_humoto(data: Path, out: Path, config: Config, *, limit: int | None, wor
         first = next(iter(problems.values()), f"no clip of {data} has anything that its person holds")
         raise DataError(f"no scene can be planned from {data}: {first}")
     for scene in scenes:
-        _write_spec(run, replace(scene, light=draw_light(scene.seed, config.humoto.split), layers=config.layers))
+        light = draw_light(scene.seed, config.humoto.split)
+        camera = set_in_motion(scene.camera, scene.seed, config.camera)
+        _write_spec(run, replace(scene, light=light, camera=camera, layers=config.layers))
     for name, problem in problems.items():
         append_row(run.failures, {"key": name, "stage": STAGE, "type": "DataError", "message": problem, "details": {}})
     return len(run.keys())
@@ -133,7 +136,8 @@ def plan_kubric(gso: str, out: Path, config: Config, *, limit: int | None, conso
     )
     _drop_plan_rows(run)
     for scene in scenes:
-        _write_spec(run, replace(scene, layers=config.layers))
+        camera = set_in_motion(scene.camera, scene.seed, config.camera)
+        _write_spec(run, replace(scene, camera=camera, layers=config.layers))
     for name, problem in manifest.problems.items():
         console.print(f"plan: left out: {problem}", highlight=False, soft_wrap=True)
         append_row(run.failures, {"key": name, "stage": STAGE, "type": "DataError", "message": problem, "details": {}})

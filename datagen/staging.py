@@ -2,20 +2,22 @@
 
 Cameras are tried all around the action and at several heights. Each is moved as near as the picture's margin lets it,
 so that whatever moves in either world is in frame for the whole clip; the view in which the affected objects are
-largest and least hidden wins.
+largest and least hidden wins. A camera that moves does so around that view, as far as it keeps in frame what moves.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
 from datagen.camera import Lens, poses_of, ray_through, to_camera, to_pixels, upright_axes
-from datagen.errors import SceneRejected, SpecError
+from datagen.camera_paths import Tripod, path_of
+from datagen.errors import SceneRejected
+from datagen.framing import MARGIN, NEAREST_M, Surroundings, blur_extents, distance_to_boxes, framed, in_camera
 from datagen.seeding import generator_for
 from datagen.spec import LightWish, Pace, Room, SceneSpec, Staging, World
 from datagen.trajectory import Trajectory
@@ -25,10 +27,11 @@ NUM_AZIMUTHS = 18
 HEIGHT_STEPS_M = (0.0, 0.25, 0.5)
 MAX_HEIGHT_M = 2.0
 FOCAL_LENGTHS_MM = (24.0, 60.0)
-MARGIN = 0.05  # of the picture's height, kept free on every side
 DISTANCES_M = (1.2, 7.0)  # from the middle of the action, horizontally
 DISTANCE_STEPS = 8  # halvings: 2 cm
-NEAREST_M = 0.8  # nothing that moves comes nearer to the camera
+BACK_OFF = (1.0, 1.1, 1.25, 1.45)  # times the distance: room for a path
+PATH_SCALES = (1.0, 0.5, 0.25, 0.125)  # of the wished path, tried in this order
+MIN_SEEN_SHARE = 0.8  # of what the tripod sees of the affected objects; a path must not lose more
 WALL_GAP_M = (0.7, 1.8)  # beyond everything that moves or stands
 CAMERA_GAP_M = 0.4
 ROOM_HEIGHT_M = 2.7
@@ -42,13 +45,15 @@ KEY_DISTANCE_M = 3.6
 class Action:
     """What the camera has to show.
 
-    hull       float64 [N, 3], corners of the convex hull of all that has to stay in frame
+    shown      float64 [num_frames, M, 3], points of all that has to stay in frame
+    hull       float64 [N, 3], corners of the convex hull of these
     affected   name -> world -> corners float64 [num_frames, 8, 3] of the objects that move differently
     people     float64 [num_frames, P, 3], points of all people
     furniture  name -> (world -> poses float64 [num_frames, 7], object-frame corners [8, 3])
     bounds     float64 [2, 3] of everything in the room
     """
 
+    shown: np.ndarray
     hull: np.ndarray
     affected: Mapping[str, Mapping[World, np.ndarray]]
     people: np.ndarray
@@ -68,6 +73,15 @@ class View:
     size: float  # of the affected objects, in picture widths
 
 
+@dataclass(frozen=True, kw_only=True)
+class Path:
+    """Poses float64 [num_frames, 7] of a camera, and what of the wish they are."""
+
+    poses: np.ndarray
+    pace: Pace
+    scale: float
+
+
 def stage_scene(
     spec: SceneSpec,
     worlds: Mapping[World, Trajectory],
@@ -81,21 +95,89 @@ def stage_scene(
     body at the video's frames; affected: names of the objects that move differently in the two worlds.
     Raises `SceneRejected` when no camera keeps the action in frame and visible.
     """
-    if spec.camera.pace is not Pace.STATIC:
-        raise SpecError(f"{spec.key}: camera pace '{spec.camera.pace}' cannot be staged; only 'static' can")
     action = gather_action(spec, worlds, corners, people, affected)
     view = best_view(spec, action)
     target = 0.5 * (action.hull.min(axis=0) + action.hull.max(axis=0))
-    key = key_position(spec.light, target, view.pose[:3])
-    room = fit_room(spec, action, view, key)
+    path = find_path(spec, action, view)
+    key = key_position(spec.light, target, path.poses[:, :3].mean(axis=0))
+    room = fit_room(spec, action, path.poses, view.lens, key)
+    focus_m = focus_distances(action, path.poses)
+    blur_px: tuple[float, ...] = ()
+    if spec.camera.blurs:
+        still = [place(poses[:1], local)[0] for poses, local in boxes_of(action)]
+        around = Surroundings(moving=action.shown, still=np.reshape(still, (-1, 3)), room=room, key=key)
+        blur_px = blur_extents(spec.camera, view.lens, path.poses, focus_m, around)
     return Staging(
         room=room,
         focal_length_mm=view.lens.focal_length_mm,
         sensor_width_mm=view.lens.sensor_width_mm,
-        world_from_camera=(_floats(view.pose),) * spec.clip.num_frames,
+        world_from_camera=tuple(_floats(pose) for pose in path.poses),
+        pace=path.pace,
+        path_scale=path.scale,
+        focus_m=_floats(focus_m) if spec.camera.aperture_f else (),
+        blur_px=blur_px,
         key_light=(float(key[0]), float(key[1]), float(key[2])),
         key_target=(float(target[0]), float(target[1]), float(target[2])),
     )
+
+
+def find_path(spec: SceneSpec, action: Action, view: View) -> Path:
+    """The wished path, as large as the action lets it be, else the other way round, else half as large, and so on.
+
+    The camera steps back before a path is made smaller. A tripod where no path keeps in frame what moves.
+    """
+    num_frames = spec.clip.num_frames
+    still = np.repeat(view.pose[None], num_frames, axis=0)
+    wish, times_s = spec.camera, np.array(spec.clip.times_s())
+    ways = (1.0,) if wish.pace is Pace.HANDHELD else (1.0, -1.0)
+    tripods = list(tripods_behind(spec, action, view)) if wish.pace is not Pace.STATIC else []
+    for scale in (way * size for size in PATH_SCALES for way in ways):
+        for tripod in tripods:
+            poses = poses_of(*path_of(wish, wish.pace, tripod, times_s, spec.clip.duration_s, scale))
+            if holds(action, view, poses):
+                return Path(poses=poses, pace=wish.pace, scale=scale)
+    return Path(poses=still, pace=Pace.STATIC, scale=0.0)
+
+
+def tripods_behind(spec: SceneSpec, action: Action, view: View) -> Iterator[Tripod]:
+    """Where the view's camera stands, and places behind it that centre the action likewise."""
+    target = 0.5 * (action.hull.min(axis=0) + action.hull.max(axis=0))
+    away = view.pose[:2] - target[:2]
+    for factor in BACK_OFF:
+        distance_m = factor * float(np.linalg.norm(away))
+        if factor > 1 and distance_m > DISTANCES_M[1]:
+            return
+        azimuth, height_m = np.array([math.atan2(away[1], away[0])]), view.pose[2:3]
+        _, positions, axes = aim(action.hull, view.lens, azimuth, height_m, np.array([distance_m]))
+        yield Tripod(position=positions[0], axes=axes[0], target=target, lens=view.lens, fps=spec.clip.fps)
+
+
+def holds(action: Action, view: View, poses: np.ndarray) -> bool:
+    """Whether a camera [num_frames, 7] keeps in frame and in view what a tripod's view shows, and clear of things."""
+    if not framed(action.shown, poses, view.lens).all():
+        return False
+    if distance_to_boxes(boxes_of(action), poses[None, :, :3])[0] < NEAREST_M:
+        return False
+    if not action.affected:
+        return True
+    before, after = visible_shares(action.affected, action.people, action.furniture, poses[None], view.lens)
+    least = max(MIN_VISIBLE, MIN_SEEN_SHARE * view.visible_after)
+    return bool(after[0] >= least and before[0] >= MIN_SEEN_SHARE * view.visible_before)
+
+
+def boxes_of(action: Action) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Poses and corners of the furniture in both worlds."""
+    for by_world, corners in action.furniture.values():
+        for poses in by_world.values():
+            yield poses, corners
+
+
+def focus_distances(action: Action, poses: np.ndarray) -> np.ndarray:
+    """Distance along the view axis of a camera [num_frames, 7] to the middle of what changes, [num_frames] [m]."""
+    boxes = [corners for worlds in action.affected.values() for corners in worlds.values()]
+    points = np.concatenate(boxes).reshape(-1, 3) if boxes else action.hull
+    middle = np.broadcast_to(points.mean(axis=0), (len(poses), 1, 3))
+    return np.maximum(-in_camera(middle, poses)[:, 0, 2], NEAREST_M)
 
 
 def gather_action(
@@ -117,8 +199,10 @@ def gather_action(
     if not shown and not bodies:
         raise SceneRejected(f"{spec.key}: nothing to show: no person and no object that moves", affected=list(affected))
     everything = np.concatenate([points.reshape(-1, 3) for points in (*boxes.values(), *bodies)])
+    points = np.concatenate([*shown, *bodies], axis=1)
     return Action(
-        hull=convex_corners(np.concatenate([points.reshape(-1, 3) for points in (*shown, *bodies)])),
+        shown=points,
+        hull=convex_corners(points.reshape(-1, 3)),
         affected={name: {world: boxes[name, world] for world in worlds if (name, world) in boxes} for name in affected},
         people=np.concatenate(bodies, axis=1) if bodies else np.zeros((spec.clip.num_frames, 0, 3)),
         furniture={
@@ -177,9 +261,12 @@ def candidate_views(spec: SceneSpec, action: Action) -> list[View]:
             height=spec.render.height,
         )
         unframed = np.array([index for index in range(len(steps)) if index not in views], dtype=int)
-        framed, poses = frame_action(action.hull, lens, azimuths[unframed], heights_m[unframed])
-        found = unframed[framed]
-        rated = rate_views(action, poses[framed], lens, 0.1 * turned[found] + 0.1 * raised_m[found])
+        fits, poses = frame_action(action.hull, lens, azimuths[unframed], heights_m[unframed])
+        fits[fits] = (
+            distance_to_boxes(boxes_of(action), np.repeat(poses[fits, None, :3], spec.clip.num_frames, 1)) >= NEAREST_M
+        )
+        found = unframed[fits]
+        rated = rate_views(action, poses[fits], lens, 0.1 * turned[found] + 0.1 * raised_m[found])
         views.update(zip(found.tolist(), rated, strict=True))
     return [views[index] for index in sorted(views)]
 
@@ -231,7 +318,8 @@ def rate_views(action: Action, poses: np.ndarray, lens: Lens, penalties: np.ndar
     """How well cameras [N, 7] show what changes."""
     before, after, size = np.ones((3, len(poses)))
     if action.affected and len(poses):
-        before, after = visible_shares(action.affected, action.people, action.furniture, poses, lens)
+        held = np.repeat(poses[:, None], len(action.people), axis=1)
+        before, after = visible_shares(action.affected, action.people, action.furniture, held, lens)
         size = np.mean([projected_sizes(boxes, poses, lens) for boxes in action.affected.values()], axis=0)
     scores = -penalties
     if action.affected:
@@ -260,19 +348,22 @@ def key_position(wish: LightWish, target: np.ndarray, camera: np.ndarray) -> np.
     return np.asarray(target + np.array([flat * math.cos(azimuth), flat * math.sin(azimuth), rise]))
 
 
-def fit_room(spec: SceneSpec, action: Action, view: View, key: np.ndarray) -> Room:
-    """A room that holds everything, the camera and the light, with walls higher than the picture shows."""
+def fit_room(spec: SceneSpec, action: Action, cameras: np.ndarray, lens: Lens, key: np.ndarray) -> Room:
+    """A room that holds everything, the camera in all its poses [num_frames, 7] and the light.
+
+    Its walls are higher than the picture shows.
+    """
     rng = generator_for(spec.seed, "room")
     gaps = rng.uniform(*WALL_GAP_M, size=4)
-    stands = np.stack([view.pose[:2], key[:2]])
+    stands = np.concatenate([cameras[:, :2], key[None, :2]])
     low = np.minimum(action.bounds[0, :2] - gaps[:2], stands.min(axis=0) - CAMERA_GAP_M)
     high = np.maximum(action.bounds[1, :2] + gaps[2:], stands.max(axis=0) + CAMERA_GAP_M)
     reach = float(np.linalg.norm(high - low))
     steepest = max(
         float(ray[2] / np.linalg.norm(ray[:2]))
-        for ray in (ray_through(np.array([x, 0.0]), view.pose, view.lens) for x in (0.0, view.lens.width))
+        for ray in (ray_through(np.array([x, 0.0]), pose, lens) for pose in cameras for x in (0.0, lens.width))
     )
-    highest = max(ROOM_HEIGHT_M, action.bounds[1, 2] + 0.4, view.pose[2] + steepest * reach + 0.1)
+    highest = max(ROOM_HEIGHT_M, action.bounds[1, 2] + 0.4, cameras[:, 2].max() + steepest * reach + 0.1)
     return Room(
         x_min=float(low[0]), x_max=float(high[0]), y_min=float(low[1]), y_max=float(high[1]), height=float(highest)
     )

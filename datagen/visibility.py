@@ -27,7 +27,7 @@ def visible_shares(
     """Mean visible shares [N] of the affected objects: at the first frame of F, and over C (where no person stands).
 
     affected: name -> world -> corners [num_frames, 8, 3]; people: [num_frames, P, 3]; furniture: name -> tracks;
-    world_from_camera: [N, 7].
+    world_from_camera: [N, num_frames, 7].
     """
     frames = np.unique(np.linspace(0, len(people) - 1, SAMPLED_FRAMES).astype(int))
     before, after = [], []
@@ -35,12 +35,12 @@ def visible_shares(
         others = {other: tracks for other, tracks in furniture.items() if other != name}
         if World.FACTUAL in boxes:
             samples = inner_points(boxes[World.FACTUAL][0])
-            seen = seen_past_boxes(samples, others, World.FACTUAL, 0, world_from_camera[:, :3])
-            seen &= np.array([seen_past_people(samples, people[0], pose, lens) for pose in world_from_camera])
+            seen = seen_past_boxes(samples, others, World.FACTUAL, 0, world_from_camera[:, 0, :3])
+            seen &= np.array([seen_past_people(samples, people[0], pose, lens) for pose in world_from_camera[:, 0]])
             before.append(seen.mean(axis=1))
         for frame in frames if World.COUNTERFACTUAL in boxes else ():
             samples = inner_points(boxes[World.COUNTERFACTUAL][frame])
-            seen = seen_past_boxes(samples, others, World.COUNTERFACTUAL, frame, world_from_camera[:, :3])
+            seen = seen_past_boxes(samples, others, World.COUNTERFACTUAL, frame, world_from_camera[:, frame, :3])
             after.append(seen.mean(axis=1))
     everything = np.ones((1, len(world_from_camera)))
     return np.mean(before or everything, axis=0), np.mean(after or everything, axis=0)

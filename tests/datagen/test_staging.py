@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from datagen.camera import Lens, lens_of, look_at, project, ray_through
-from datagen.errors import SceneRejected, SpecError
+from datagen.errors import SceneRejected
+from datagen.framing import MARGIN, NEAREST_M
 from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.spec import Clip, GeometryRef, ObjectSpec, Pace, PersonSpec, RenderSettings, SceneSpec, Staging, World
-from datagen.staging import MARGIN, stage_scene
+from datagen.staging import PATH_SCALES, Action, View, stage_scene
+from datagen.staging import holds as plain
 from datagen.trajectory import Trajectory, apply_pose
 from datagen.visibility import segments_meet_box, visible_shares
 
@@ -75,6 +77,10 @@ def make_person(travel_m: float = 1.0) -> np.ndarray:
     return column + time * travel_m * np.array([1.0, 0.0, 0.0])
 
 
+def moving(spec: SceneSpec, pace: Pace) -> SceneSpec:
+    return replace(spec, camera=replace(spec.camera, pace=pace, path_seed=spec.seed))
+
+
 CORNERS = {"vase": box(0.2), "table": box(0.7)}
 
 
@@ -108,7 +114,7 @@ def test_vase_is_seen_past_the_person(seed: int) -> None:
         world: np.stack([apply_pose(pose, CORNERS["vase"]) for pose in path.of("vase")])
         for world, path in worlds.items()
     }
-    camera = np.array(staging.world_from_camera[:1])
+    camera = np.array(staging.world_from_camera)[None]
     before, after = visible_shares({"vase": boxes}, make_person(), {}, camera, lens_of(spec, staging))
     assert before[0] > 0.9
     assert after[0] == 1.0
@@ -133,10 +139,73 @@ def test_too_wide_an_action_is_rejected_with_figures() -> None:
     assert caught.value.details["extent_m"][0] > 20
 
 
-def test_moving_cameras_are_refused() -> None:
+@pytest.mark.parametrize("pace", [pace for pace in Pace if pace is not Pace.STATIC])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_moving_camera_keeps_in_frame_what_moves_in_either_world(pace: Pace, seed: int) -> None:
+    spec = moving(make_spec(seed), pace)
+    staging = stage(spec)
+    assert staging.pace is pace and abs(staging.path_scale) in PATH_SCALES
+    poses, lens = np.array(staging.world_from_camera), lens_of(spec, staging)
+    assert np.ptp(poses, axis=0).max() > 0.005
+    for trajectory in make_worlds().values():
+        for frame in range(FRAMES):
+            points = np.concatenate([apply_pose(trajectory.of("vase")[frame], CORNERS["vase"]), make_person()[frame]])
+            pixels, depth = project(points, poses[frame], lens)
+            assert depth.min() >= NEAREST_M
+            assert pixels.min() >= MARGIN * lens.height - 1e-6
+            assert (pixels <= np.array([lens.width, lens.height]) - MARGIN * lens.height + 1e-6).all()
+    room = staging.room
+    assert (poses[:, :2] > np.array([room.x_min, room.y_min]) + 0.3).all()
+    assert (poses[:, :2] < np.array([room.x_max, room.y_max]) - 0.3).all() and poses[:, 2].max() < room.height
+
+
+def test_a_path_that_cannot_be_framed_becomes_smaller_and_then_a_tripod(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is recorded tells: nothing is drawn in secret."""
+    spec = moving(make_spec(), Pace.ORBIT)
+
+    def at_most(limit: float) -> Staging:
+        def narrow(action: Action, view: View, poses: np.ndarray) -> bool:
+            return float(np.ptp(poses[:, :2], axis=0).max()) <= limit and plain(action, view, poses)
+
+        monkeypatch.setattr("datagen.staging.holds", narrow)
+        return stage_scene(spec, make_worlds(), CORNERS, {"person": make_person()}, ("vase",))
+
+    whole = stage(spec)
+    spread = float(np.ptp(np.array(whole.world_from_camera)[:, :2], axis=0).max())
+    smaller, none = at_most(0.3 * spread), at_most(0.0)
+    assert abs(whole.path_scale) == 1 and smaller.pace is Pace.ORBIT and 0 < abs(smaller.path_scale) <= 0.25
+    assert none.pace is Pace.STATIC and none.path_scale == 0
+    assert none.world_from_camera == stage(moving(spec, Pace.STATIC)).world_from_camera
+
+
+def test_no_camera_stands_in_furniture() -> None:
+    """A wardrobe where the best camera would stand: another one is found, 0.8 m from it."""
     spec = make_spec()
-    with pytest.raises(SpecError, match="'dolly'"):
-        stage(replace(spec, camera=replace(spec.camera, pace=Pace.DOLLY)))
+    alone = np.array(stage(spec).world_from_camera[0])
+    worlds = {
+        world: Trajectory.from_poses(
+            (*path.names, "wardrobe"),
+            FPS,
+            np.concatenate([path.poses, np.tile([*alone[:2], 1.0, *UPRIGHT], (FRAMES, 1, 1))], axis=1),
+        )
+        for world, path in make_worlds().items()
+    }
+    staging = stage_scene(spec, worlds, {**CORNERS, "wardrobe": box(0.5)}, {"person": make_person()}, ("vase",))
+    beside = np.abs(np.array(staging.world_from_camera[0][:3]) - [*alone[:2], 1.0]) - 0.25
+    assert np.linalg.norm(np.maximum(beside, 0)) >= NEAREST_M
+
+
+def test_blur_grows_with_aperture_and_shutter_and_is_absent_without() -> None:
+    spec = make_spec()
+
+    def extents(**lens: float) -> np.ndarray:
+        return np.array(stage(replace(spec, camera=replace(spec.camera, **lens))).blur_px)
+
+    assert not extents().size and not stage(spec).focus_m
+    small, wide = extents(aperture_f=8.0), extents(aperture_f=2.0)
+    assert (small > 0).all() and wide == pytest.approx(4 * small)
+    assert (extents(shutter=0.5)[1:-1] > 1).all()
+    assert extents(shutter=0.5, aperture_f=2.0) == pytest.approx(extents(shutter=0.5) + wide)
 
 
 def test_projection_of_known_points() -> None:
