@@ -22,7 +22,7 @@ from datagen.codec import sha256_file
 from datagen.entry import silenced
 from datagen.errors import DataError, SpecError, did_you_mean
 from datagen.spec import GeometryRef, SceneSpec, Staging, World, names_of
-from datagen.trajectory import Trajectory
+from datagen.trajectory import Trajectory, interpolate
 
 SEQUENCE_SUFFIXES = (".fbx", ".glb")
 STILL_M = 2e-5  # an object that moves less than this since the last picture has not moved
@@ -41,21 +41,30 @@ class Person:
 
 @dataclass(frozen=True, kw_only=True)
 class SceneState:
-    """What a picture shows: poses float64 [n, 7] of the objects that are there, and the mocap frame of each person."""
+    """What a picture shows: poses float64 [n, 7] of the objects that are there, and the mocap frame of each person.
+
+    swept: with motion blur, float64 [2, n + 1, 7], objects and camera when the shutter opens and closes.
+    """
 
     names: tuple[str, ...]
     poses: np.ndarray
     mocap_frames: tuple[tuple[str, float], ...]
     frame: int  # of the video
     camera: np.ndarray  # float64 [7]
+    swept: np.ndarray | None = None
 
     def looks_like(self, other: SceneState | None) -> bool:
         """Whether a picture of the other state would be the same."""
         if other is None or self.names != other.names or self.mocap_frames != other.mocap_frames:
             return False
-        mine, others = (np.concatenate([one.poses, one.camera[None]]) for one in (self, other))
+        mine, others = (one.all_poses() for one in (self, other))
         apart = np.abs(mine - others)
         return bool(apart[:, :3].max(initial=0) < STILL_M and apart[:, 3:].max(initial=0) < STILL_QUATERNION)
+
+    def all_poses(self) -> np.ndarray:
+        """Every pose that a picture depends on, [m, 7]."""
+        swept = np.zeros((0, 7)) if self.swept is None else self.swept.reshape(-1, 7)
+        return np.concatenate([self.poses, self.camera[None], swept])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +90,15 @@ class BuiltScene:
         poses = np.array([trajectory.of(name)[frame] for name in names]).reshape(-1, 7)
         people = tuple((name, self.mocap_frame(name, frame)) for name in self.people if name not in hidden)
         camera = np.array(self.staging.world_from_camera[frame])
-        return SceneState(names=names, poses=poses, mocap_frames=people, frame=frame, camera=camera)
+        swept = self.sweep(trajectory, names, frame) if self.spec.camera.shutter else None
+        return SceneState(names=names, poses=poses, mocap_frames=people, frame=frame, camera=camera, swept=swept)
+
+    def sweep(self, trajectory: Trajectory, names: tuple[str, ...], frame: int) -> np.ndarray:
+        """Poses of objects and camera when the shutter opens and closes, [2, n + 1, 7]; not beyond the clip's ends."""
+        tracks = [*(trajectory.of(name) for name in names), np.array(self.staging.world_from_camera)]
+        half = self.spec.camera.shutter / 2
+        times = np.clip([frame - half, frame + half], 0, trajectory.num_frames - 1)
+        return interpolate(np.stack(tracks, axis=1), 1.0, times)
 
     def mocap_frame(self, person: str, frame: int) -> float:
         """Blender's frame at which a person's action shows a frame of the video."""

@@ -17,6 +17,7 @@ import OpenEXR
 
 from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.nodes import new_material
+from blender_scripts.shutter import set_lens
 from datagen.codec import write_npz
 from datagen.entry import silenced
 from datagen.errors import SceneFailed
@@ -121,6 +122,7 @@ def settle(scene: BuiltScene) -> None:
     cycles.sample_clamp_direct = cycles.sample_clamp_indirect = 0.0
     cycles.pixel_filter_type, cycles.filter_width = "BLACKMAN_HARRIS", CENTRE_PX
     blender.world = None
+    set_lens(scene, blurred=False)
     image = render.image_settings
     image.file_format, image.color_mode, image.color_depth, image.exr_codec = "OPEN_EXR", "RGB", "32", "ZIPS"
 

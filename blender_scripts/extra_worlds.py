@@ -80,7 +80,7 @@ class ExtraWorlds:
             lens=lens_of(self.spec, self.scene.staging),
             world_from_camera=np.array(self.scene.staging.world_from_camera),
         )
-        return derive_layers(rendered, moved)
+        return derive_layers(rendered, moved, blur_px=self.scene.staging.blur_px)
 
     def values(self, one: Pass, states: list[SceneState]) -> np.ndarray:
         """What a pass shows of some states, float32 [num_frames, height, width]."""

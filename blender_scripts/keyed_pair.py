@@ -19,7 +19,7 @@ from scipy import ndimage
 from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.passes import Renderer, Settings
 from blender_scripts.reuse import Canvas, Drawn, Unmasked, corners_of, read_layers, stretches, write_png
-from datagen.evidence import MIN_COVERAGE, RenderedLayers, Seen, dark_of, moved_in_scene, seen_apart
+from datagen.evidence import MIN_COVERAGE, RenderedLayers, Seen, dark_of, moved_in_scene, seen_apart, widened
 from datagen.frames import read_png
 from datagen.layers import Layer, ReuseReport
 from datagen.regions import RAMP_PX, SPILL_PX, lay_over, spill
@@ -127,7 +127,9 @@ def from_key(
         moved[:-1, scene.spec.ids()[person.name]] = True  # whoever is not removed may be elsewhere in every frame
     views = [seen(rendered, world, frame) for frame in range(len(moved))]
     key, dark = seen(rendered, World.COUNTERFACTUAL, len(moved) - 1), dark_of(rendered)
-    return np.stack([seen_apart(view, key, flags, dark) for view, flags in zip(views, moved, strict=True)])
+    apart = [seen_apart(view, key, flags, dark) for view, flags in zip(views, moved, strict=True)]
+    extents = scene.staging.blur_px or (0.0,) * len(apart)
+    return np.stack([widened(region, extent) for region, extent in zip(apart, extents, strict=True)])
 
 
 def seen(rendered: RenderedLayers, world: World, frame: int) -> Seen:

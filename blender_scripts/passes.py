@@ -19,6 +19,7 @@ import OpenEXR
 from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.devices import Taken, check_engine, take_device
 from blender_scripts.nodes import new_material
+from blender_scripts.shutter import exposed, set_lens
 from datagen.camera import lens_of, project
 from datagen.entry import silenced
 from datagen.regions import Box
@@ -185,6 +186,7 @@ class Renderer:
         blender.view_layers[0].material_override = self.mark_material if settings.kind is Kind.MARKS else None
         blender.world = None if settings.kind is Kind.MARKS else self.scene.environment
         set_output(settings.kind)
+        set_lens(self.scene, blurred=settings.kind is Kind.LOOK)
         self.settings, self.fresh = settings, True
 
     def picture(self, state: SceneState, path: Path, border: Border | None = None) -> None:
@@ -197,10 +199,10 @@ class Renderer:
             render.border_min_x, render.border_max_x = border.left, border.right
             render.border_min_y, render.border_max_y = border.bottom, border.top
         before = time.process_time()
-        with silenced():
+        with exposed(self.scene, state), silenced():
             bpy.ops.render.render(write_still=True)
         self.cpu_seconds += time.process_time() - before
-        if self.fresh:
+        if self.fresh and not render.use_motion_blur:  # kept data would not know of other keys
             render.use_persistent_data, self.fresh = True, False
 
     def border_of(self, state: SceneState, names: tuple[str, ...]) -> Border | None:

@@ -49,7 +49,8 @@ def corners_of(physics: Path) -> dict[str, np.ndarray]:
 def evidence_of(scene: BuiltScene, layers: Mapping[str, Layer], physics: Path, out: Path) -> MaskLayers:
     """The evidence of the mask, by the finished layers."""
     moved = moved_in_scene(scene.spec, scene.worlds, scene.staging, corners_of(physics))
-    return derive_layers(read_layers(layers, out, scene.spec.clip.num_frames), moved)
+    rendered = read_layers(layers, out, scene.spec.clip.num_frames)
+    return derive_layers(rendered, moved, blur_px=scene.staging.blur_px)
 
 
 @dataclass(frozen=True, kw_only=True)

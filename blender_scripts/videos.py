@@ -35,8 +35,13 @@ class Videos:
 
     @property
     def keyed(self) -> bool:
-        """Whether the camera stands on a tripod, so that frames are rendered where they differ from one picture."""
-        return bool(np.ptp(np.array(self.renderer.scene.staging.world_from_camera), axis=0).max() < TRIPOD)
+        """Whether frames are rendered where they differ from one picture.
+
+        The camera has to stand on a tripod, and the shutter must not blur what moves: then no frame shows the key.
+        """
+        scene = self.renderer.scene
+        stands = np.ptp(np.array(scene.staging.world_from_camera), axis=0).max() < TRIPOD
+        return bool(stands) and not scene.spec.camera.shutter
 
     def render_factual(self, settings: Settings) -> None:
         """All frames of the factual video; only with a camera on a tripod."""

@@ -6,7 +6,7 @@ light changed. Thresholds are those that were measured to give clean masks: see 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -105,18 +105,23 @@ def _check_layer(name: str, layer: np.ndarray, expected: tuple[int, ...], num_fr
             raise DataError(f"layer '{name}': frame {frame} holds {picture.min():g}; expected values of 0 or more")
 
 
-def derive_layers(rendered: RenderedLayers, moved: np.ndarray, edge_px: int = 1) -> MaskLayers:
+def derive_layers(
+    rendered: RenderedLayers, moved: np.ndarray, edge_px: int = 1, blur_px: Sequence[float] = ()
+) -> MaskLayers:
     """The evidence for one clip.
 
     moved: bool [num_frames, max id + 1]; whether the object of that id is elsewhere in the other world. 0 (the room) is
     not. edge_px: ids are sampled at pixel centres, but a picture's pixel also shows what lies beside its centre: moved
-    objects are grown by this much, so that no part of their silhouette is left in KEEP.
+    objects are grown by this much, so that no part of their silhouette is left in KEEP. blur_px: [num_frames], how far
+    beyond sharp silhouettes and shadows the picture shows anything (`Staging.blur_px`); every layer is as much wider.
     """
     num_frames = len(rendered.removed_coverage)
     if moved.dtype != np.bool_ or moved.ndim != 2 or len(moved) != num_frames:
         raise DataError(f"moved flags: expected bool [{num_frames}, ids], found {moved.dtype} {moved.shape}")
     dark = dark_of(rendered)
     frames = [_derive_frame(rendered, moved, frame, edge_px, dark) for frame in range(num_frames)]
+    if blur_px:
+        frames = [_blurred(layers, extent) for layers, extent in zip(frames, blur_px, strict=True)]
     names = ("removed", "moved_before", "moved_after", "lit_by_moved", "own_effects")
     return MaskLayers(**{name: np.stack([one[index] for one in frames]) for index, name in enumerate(names)})
 
@@ -143,6 +148,20 @@ def _derive_frame(
         lit = change_of_light(light_hidden, rendered.light_counterfactual[frame], moving, dark)
     own = change_of_light(rendered.light_factual[frame], light_hidden, removed | moving, dark)
     return removed, before, after, lit, own
+
+
+def _blurred(layers: tuple[np.ndarray, ...], extent_px: float) -> tuple[np.ndarray, ...]:
+    """Five layers of a frame, in the order of `MaskLayers`, as a lens or shutter shows them."""
+    removed, before, after, lit, own = (widened(layer, extent_px) for layer in layers)
+    moving = before | after
+    return removed, before, after, lit & ~moving, own & ~(removed | moving)
+
+
+def widened(region: np.ndarray, pixels: float) -> np.ndarray:
+    """A region bool [height, width] and all that is at most so many pixels from it."""
+    if not pixels or not region.any():
+        return region
+    return np.asarray(ndimage.distance_transform_edt(~region) <= pixels)
 
 
 def seen_apart(first: Seen, second: Seen, moved: np.ndarray, dark: float, edge_px: int = 1) -> np.ndarray:
