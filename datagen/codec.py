@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import json
 import shutil
 import typing
@@ -92,10 +93,14 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez_compressed(stream, **{name: np.asarray(arrays[name], order="C") for name in sorted(arrays)})
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an .npz; nothing is unpickled. Raises `DataError` for a file that is none."""
+def read_npz(path: Path, contents: bytes | None = None) -> dict[str, np.ndarray]:
+    """All arrays of an .npz, or of its `contents`, which `path` then only names; nothing is unpickled.
+
+    Raises `DataError` for a file that is none.
+    """
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+        opened = path.open("rb") if contents is None else io.BytesIO(contents)
+        with opened as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; expected an .npz of arrays") from None

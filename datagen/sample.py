@@ -103,7 +103,8 @@ def fill_sample(
     scene = RenderedScene(render)
     check_inputs(spec, simulated, scene)
     full, removed = scene.frames("rgb_factual"), scene.frames("rgb_counterfactual")
-    layers = with_spill(derive_layers(read_rendered(scene), _moved(spec, simulated)), full, removed)
+    evidence = derive_layers(read_rendered(scene), _moved(spec, simulated), blur_px=simulated.staging.blur_px)
+    layers = with_spill(evidence, full, removed)
     mask = compose_mask(layers, wanted)
     encode_rgb(folder / RGB_FULL, full, spec.clip.fps)
     encode_rgb(folder / RGB_REMOVED, removed, spec.clip.fps)
@@ -249,9 +250,12 @@ def write_layers(path: Path, layers: MaskLayers) -> None:
     write_npz(path, arrays | {"shape": np.array(shape, dtype=np.int32)})
 
 
-def read_layers(path: Path) -> MaskLayers:
-    """What `write_layers` wrote; raises `DataError` for a file that holds something else."""
-    arrays = read_npz(path)
+def read_layers(path: Path, contents: bytes | None = None) -> MaskLayers:
+    """What `write_layers` wrote; of `contents`, which `path` then only names.
+
+    Raises `DataError` for a file that holds something else.
+    """
+    arrays = read_npz(path, contents)
     names = [field.name for field in dataclasses.fields(MaskLayers)]
     if missing := sorted({*names, "shape"} - set(arrays)):
         raise DataError(f"{path}: lacks the arrays {missing}; expected the five layers of a mask and their shape")

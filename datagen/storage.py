@@ -49,7 +49,7 @@ class Remote:
 
     @property
     def fs(self) -> Any:
-        return _file_system(self.url.partition("://")[0])
+        return _file_system(self.url.partition("://")[0], os.getpid())
 
     def path(self, name: str) -> str:
         """Of a name below the run, as fsspec wants it."""
@@ -190,8 +190,8 @@ class Remote:
 
 
 @cache
-def _file_system(protocol: str) -> Any:
-    """One connection a process. Raises `ConfigError` for a protocol that nothing here speaks."""
+def _file_system(protocol: str, process: int) -> Any:
+    """One connection a process: none outlives a fork. Raises `ConfigError` for a protocol that nothing here speaks."""
     try:
         import fsspec
 
@@ -202,12 +202,17 @@ def _file_system(protocol: str) -> Any:
         ) from None
 
 
+def scratch_folder() -> Path:
+    """Where copies of what lies at addresses are kept for a while: $VOIDGEN_SCRATCH or that for temporary files."""
+    return Path(os.environ.get(SCRATCH_VARIABLE) or tempfile.gettempdir())
+
+
 def desk_of(url: str) -> Path:
     """This thread's desk for a run: a folder on its own disk, in $VOIDGEN_SCRATCH or that for temporary files.
 
     Threads have desks of their own because plain processes are waited for by threads of one driver.
     """
-    scratch = Path(os.environ.get(SCRATCH_VARIABLE) or tempfile.gettempdir()) / f"voidgen-desks-{os.getuid()}"
+    scratch = scratch_folder() / f"voidgen-desks-{os.getuid()}"
     digest = hashlib.sha256(url.encode()).hexdigest()[:12]
     desk = scratch / f"{digest}-{os.getpid()}-{threading.get_native_id()}"
     if not desk.is_dir():

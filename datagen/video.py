@@ -12,6 +12,7 @@ Colours are converted here in integers and x264 runs in one thread: equal frames
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -99,13 +100,13 @@ def encode_mask(path: Path, mask: np.ndarray, fps: float) -> None:
         _refuse_changed(partial, mask)
 
 
-def decode_rgb(path: Path) -> np.ndarray:
-    """All frames, uint8 [num_frames, height, width, 3] sRGB."""
-    return _stacked(path, iterate_rgb(path))
+def decode_rgb(path: Path, contents: bytes | None = None) -> np.ndarray:
+    """All frames, uint8 [num_frames, height, width, 3] sRGB; of `contents`, which `path` then only names."""
+    return _stacked(path, iterate_rgb(path, contents))
 
 
-def decode_mask(path: Path, video: Path | None = None) -> np.ndarray:
-    """The quadmask of a video, uint8 [num_frames, height, width].
+def decode_mask(path: Path, video: Path | None = None, contents: bytes | None = None) -> np.ndarray:
+    """The quadmask of a video, uint8 [num_frames, height, width]; of `contents`, which `path` then only names.
 
     video: the one that the mask belongs to; its length and size are compared.
 
@@ -114,7 +115,7 @@ def decode_mask(path: Path, video: Path | None = None) -> np.ndarray:
     info = probe(video) if video is not None else None
     like = (info.num_frames, info.height, info.width) if info is not None else None
     channels, coloured = [], None
-    for frame, picture in enumerate(iterate_rgb(path)):
+    for frame, picture in enumerate(iterate_rgb(path, contents)):
         if coloured is None and (picture != picture[..., :1]).any():
             coloured = (picture, frame)
         channels.append(picture[..., 0].copy())
@@ -129,10 +130,10 @@ def decode_grey(path: Path) -> np.ndarray:
     return _stacked(path, (frame[..., 0].copy() for frame in iterate_rgb(path)))
 
 
-def iterate_rgb(path: Path) -> Iterator[np.ndarray]:
-    """Frames one by one, uint8 [height, width, 3] sRGB."""
+def iterate_rgb(path: Path, contents: bytes | None = None) -> Iterator[np.ndarray]:
+    """Frames one by one, uint8 [height, width, 3] sRGB; of `contents`, which `path` then only names."""
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path) if contents is None else io.BytesIO(contents)) as container:
             for frame in container.decode(_video_stream(container, path)):
                 yield frame.to_ndarray(format="rgb24")
     except (av.FFmpegError, OSError) as error:
