@@ -81,3 +81,8 @@ class ComposeJob:
     render: str  # folder of the scene's render
     provenance: dict[str, Any] = field(default_factory=dict)  # goes into the metadata as it is
     policy: str = "void"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListDevicesJob:
+    """The input of `python -m blender_scripts.list_devices`; it needs nothing."""

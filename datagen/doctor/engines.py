@@ -1,0 +1,120 @@
+"""Engines, as far as it takes a process to know: Blender loads, Cycles sees a GPU, videos can be coded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from datagen.doctor.packages import install_command, installed
+from datagen.doctor.records import Finding, State
+from datagen.elsewhere import call_elsewhere
+from datagen.errors import DataError, SceneError
+from datagen.jobs import ListDevicesJob
+from datagen.system_libraries import INSTALL_COMMAND, blender_error, lacks_library
+from datagen.worker import run_engine
+
+AREA = "Engines"
+TIMEOUT_S = 120.0
+KERNELS = "scripts/addons_core/cycles/lib"  # below the wheel's folder of one version
+ENCODER = "libx264"
+
+
+def look_at_blender() -> Iterator[Finding]:
+    """Whether Blender's wheel loads here, and what its renderer could compute on."""
+    there = installed("bpy")
+    error = blender_error() if there else "bpy is not installed"
+    remedy = INSTALL_COMMAND if lacks_library(error) else install_command("render") if error else ""
+    yield Finding(
+        area=AREA,
+        name="Blender loads",
+        state=State.MISSING if error else State.GOOD,
+        found=error or f"bpy {there}, all its system libraries are there",
+        needed_for="rendering, and reading recordings",
+        remedy=remedy,
+    )
+    if not error:
+        yield _cycles()
+
+
+def _cycles() -> Finding:
+    """What Cycles finds on this machine."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "devices"
+        try:
+            run_engine("blender_scripts.list_devices", ListDevicesJob(), out, timeout_s=TIMEOUT_S, keep_log=False)
+        except (SceneError, DataError) as error:
+            return Finding(area=AREA, name="Cycles", state=State.DOUBTFUL, found=f"devices not listed: {error}")
+        gpus = json.loads((out / "devices.json").read_text())["gpus"]
+    words = [f"{kind}: {', '.join(names)}" for kind, names in gpus.items()]
+    return Finding(area=AREA, name="Cycles", state=State.GOOD, found="; ".join([*words, "CPU"]))
+
+
+def look_at_gpus() -> Iterator[Finding]:
+    """NVIDIA's cards and driver, and whether Blender's wheel brings a compiled kernel for each."""
+    cards = nvidia_cards()
+    if not cards:
+        found = "none found (nvidia-smi is absent or lists none): rendering and models run on the CPU"
+        yield Finding(area="Machine", name="GPU", state=State.ABSENT, found=found, needed_for="speed")
+    kernels = compiled_kernels()
+    for name, driver, memory, capability in cards:
+        kernel = f"sm_{capability.replace('.', '')}"
+        ready = kernel in kernels
+        words = f"with a compiled kernel ({kernel})" if ready else f"Blender brings no kernel for it ({kernel})"
+        yield Finding(
+            area="Machine",
+            name=f"GPU {name}",
+            state=State.GOOD if ready else State.DOUBTFUL,
+            found=f"{memory}, driver {driver}, {words}",
+            needed_for="rendering on the GPU: the driver compiles the kernel once, which takes minutes" * (not ready),
+        )
+
+
+def nvidia_cards() -> list[tuple[str, str, str, str]]:
+    """Name, driver, memory and compute capability of each card, as nvidia-smi tells them."""
+    query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,compute_cap", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(query, capture_output=True, text=True, check=True, timeout=TIMEOUT_S).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return parse_cards(told.splitlines())
+
+
+def parse_cards(lines: Sequence[str]) -> list[tuple[str, str, str, str]]:
+    """Rows of nvidia-smi's table that have all four columns."""
+    rows = [tuple(part.strip() for part in line.split(",")) for line in lines]
+    return [(row[0], row[1], row[2], row[3]) for row in rows if len(row) == 4]
+
+
+def compiled_kernels() -> set[str]:
+    """Architectures, as "sm_86", for which Blender's wheel brings a kernel of Cycles; bpy is not loaded."""
+    spec = find_spec("bpy")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    files = (file for folder in folders for file in Path(folder).glob(f"*/{KERNELS}/kernel_sm_*"))
+    return {file.name.split(".")[0].removeprefix("kernel_") for file in files}
+
+
+def look_at_encoders() -> Iterator[Finding]:
+    """Whether PyAV codes H.264 without loss of exactness: masks need libx264."""
+    try:
+        missing = call_elsewhere(missing_encoder)
+    except SceneError as error:
+        missing = str(error)
+    yield Finding(
+        area=AREA,
+        name="Video coding",
+        state=State.MISSING if missing else State.GOOD,
+        found=missing or f"PyAV {installed('av')} with {ENCODER}",
+        needed_for="writing samples",
+        remedy="pip install --force-reinstall --only-binary :all: av" if missing else "",
+    )
+
+
+def missing_encoder() -> str:
+    """What is wrong with PyAV's encoders, "" if nothing is; runs in a process of its own."""
+    import av
+
+    return "" if ENCODER in av.codecs_available else f"this PyAV has no {ENCODER}"
