@@ -51,6 +51,7 @@ def warped_noise(
     device: torch.device | str = "cpu",
     scale: int = RELEASED_SCALE,
     noise_resample: NoiseResample = NoiseResample.ALIGNED,
+    frames_per_latent: int = FRAMES_PER_LATENT,
 ) -> torch.Tensor:
     """Float32 [1, num_latent_frames, channels, height / 8, width / 8], every frame N(0, 1) and white.
 
@@ -62,7 +63,7 @@ def warped_noise(
     REFERENCE repeats the released resampling (crop to 480x720, bilinear to the latents' size): std 0.66 and misaligned
     """
     frames, two, height, width = flow.shape
-    needed = FRAMES_PER_LATENT * (num_latent_frames - 1)
+    needed = frames_per_latent * (num_latent_frames - 1)
     if two != 2 or height % LATENT_STRIDE or width % LATENT_STRIDE or scale < 1:
         raise DataError(
             f"flow for noise: expected [num_frames - 1, 2, height, width] with sides in steps of {LATENT_STRIDE} and a "
@@ -77,14 +78,16 @@ def warped_noise(
     if not torch.isfinite(flow).all():
         raise DataError("flow for noise: a value is not finite; compute the flow again")
     if noise_resample == NoiseResample.ALIGNED:
-        return _warp(flow, channels, drawn, scale)
-    noise = _warp(_released_crop(flow), channels, drawn, scale)[0]
+        return _warp(flow, channels, drawn, scale, frames_per_latent)
+    noise = _warp(_released_crop(flow), channels, drawn, scale, frames_per_latent)[0]
     size = (height // LATENT_STRIDE, width // LATENT_STRIDE)
     return F.interpolate(noise, size=size, mode="bilinear", align_corners=False)[None]
 
 
-def _warp(flow: torch.Tensor, channels: int, generator: torch.Generator, scale: int) -> torch.Tensor:
-    """Noise at `scale` times the flow's size, carried through all fields; every 4th frame, brought to latent size."""
+def _warp(
+    flow: torch.Tensor, channels: int, generator: torch.Generator, scale: int, frames_per_latent: int
+) -> torch.Tensor:
+    """Noise at `scale` times the flow's size, carried through all fields; some frames, brought to latent size."""
     height, width = (side * scale for side in flow.shape[2:])
     block = LATENT_STRIDE * scale
     field = initial_noise(height * width, channels, generator)
@@ -92,7 +95,7 @@ def _warp(flow: torch.Tensor, channels: int, generator: torch.Generator, scale: 
     for index, small in enumerate(flow, start=1):
         large = F.interpolate(small[None], size=(height, width), mode="bilinear", align_corners=False)[0] * scale
         field = advect(field, large, generator)
-        if index % FRAMES_PER_LATENT == 0:
+        if index % frames_per_latent == 0:
             latents.append(_to_latent(field.values, height, width, block))
     return torch.stack(latents)[None]
 
