@@ -56,12 +56,12 @@ def has_texture(material: bpy.types.Material) -> bool:
 
 
 def missing_textures(thing: bpy.types.Object) -> list[str]:
-    """Names of pictures that an object's materials want and that are not there."""
+    """Files of pictures that an object's materials want and that are not there."""
     lost = set()
     for slot in thing.material_slots:
         for node in slot.material.node_tree.nodes if slot.material is not None and slot.material.use_nodes else ():
             if node.type == "TEX_IMAGE" and node.image is not None and not node.image.size[0]:
-                lost.add(node.image.name)
+                lost.add(bpy.path.basename(node.image.filepath) or node.image.name)
     return sorted(lost)
 
 
