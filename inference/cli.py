@@ -11,6 +11,7 @@ from rich.console import Console
 
 from datagen.codec import remove_tree
 from datagen.errors import VoidgenError
+from datagen.versions import MODELS, versions
 from inference.cli_evaluate import evaluate, metrics_command, report, table
 from inference.quiet import quiet_libraries
 
@@ -56,6 +57,15 @@ SetOption = Annotated[
 SeedOption = Annotated[int, typer.Option("--seed", help="Draws all noise, for each video by its key.")]
 
 
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print versions and exit.")] = False) -> None:
+    """Options of the command itself."""
+    if version:
+        for name, number in versions(MODELS).items():
+            typer.echo(f"{name} {number}")
+        raise typer.Exit
+
+
 @app.command("tiny-model")
 def tiny_model(
     dest: Annotated[Path, typer.Argument(metavar="DEST", help="The folder to make.")],
@@ -73,6 +83,24 @@ def tiny_model(
 
     make_tiny_model(dest, seed)
     typer.echo(f"{dest}: {BASE_NAME}, {PASS1_NAME}, {PASS2_NAME} (untrained: outputs are noise)")
+
+
+@app.command("warped-noise")
+def warped_noise_command(
+    export: Annotated[Path, typer.Argument(metavar="EXPORT", help="A folder of `datagen export void-train`.")],
+    scale: Annotated[int, typer.Option("--scale", min=1, help="Noise pixels a video pixel, each way.")] = 4,
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+) -> None:
+    """Make the flow-warped noise of a training export where it is missing.
+
+    Example: python -m inference warped-noise exports/void-train
+    """
+    from inference.devices import pick_devices
+    from inference.training_noise import fill_noise
+
+    for key in fill_noise(export, scale, seed, pick_devices(device)[0]):
+        typer.echo(f"{key}: noise written", err=True)
 
 
 @app.command()
@@ -172,7 +200,7 @@ def main() -> None:
     try:
         app()
     except VoidgenError as error:
-        _say(f"error: {error}", "red")
+        _say(f"error: {error.in_full()}", "red")
         sys.exit(EXIT_USER_ERROR)
     except SystemExit as end:
         if end.code == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C
