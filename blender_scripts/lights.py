@@ -14,12 +14,14 @@ import numpy as np
 import OpenEXR
 from mathutils import Vector
 
-from blender_scripts.nodes import Color, Graph
+from blender_scripts.nodes import Color, Graph, check_input
 from datagen.errors import SpecError, did_you_mean
 from datagen.seeding import generator_for
-from datagen.spec import SceneSpec, Staging
+from datagen.spec import InputFile, SceneSpec, Staging
 
 KEY_IRRADIANCE = 3.2
+WINDOW_GAIN = 1.5  # its light comes in flat: floors and table tops get less of it than what stands
+WINDOW_CLEAR = 0.75  # of a window's sides, past frame and curtains
 FILL_RADIANCE = 1.1
 WHITE_BALANCE_K = 4800.0
 SKY: Color = (0.80, 0.92, 1.10)  # of luminance about 0.9
@@ -29,13 +31,18 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
 def add_key_light(spec: SceneSpec, staging: Staging) -> bpy.types.Object:
-    """A square lamp that is not itself seen by the camera."""
+    """A square lamp, or the light of a window of that window's shape; not itself seen by the camera."""
     lamp = bpy.data.lights.new("key light", "AREA")
     position, target = Vector(staging.key_light), Vector(staging.key_target)
-    lamp.shape = "SQUARE"
-    lamp.size = spec.light.key_size_m
+    irradiance = KEY_IRRADIANCE * spec.light.key_strength
+    if staging.room.key_window is None:
+        lamp.shape, lamp.size = "SQUARE", spec.light.key_size_m
+    else:
+        window = staging.room.pieces[staging.room.key_window]
+        lamp.shape, lamp.size, lamp.size_y = "RECTANGLE", WINDOW_CLEAR * window.width_m, WINDOW_CLEAR * window.height_m
+        irradiance *= WINDOW_GAIN
     lamp.color = tint_of(spec.light.key_temperature_k)
-    lamp.energy = area_power(KEY_IRRADIANCE * spec.light.key_strength, (position - target).length)
+    lamp.energy = area_power(irradiance, (position - target).length)
     thing = bpy.data.objects.new("key light", lamp)
     thing.location = position
     thing.rotation_mode = "QUATERNION"
@@ -73,6 +80,8 @@ def add_environment(spec: SceneSpec) -> bpy.types.World:
     strength = FILL_RADIANCE * spec.light.fill_strength
     if spec.light.environment:
         path = environment_path(spec.light.environment)
+        if spec.light.environment_sha256:
+            check_input(InputFile(path=str(path), sha256=spec.light.environment_sha256))
         mean = mean_luminance(path)
         turn = float(generator_for(spec.seed, "environment").uniform(0, 2 * math.pi))
         direction = graph.add("ShaderNodeTexCoord").outputs["Generated"]

@@ -21,6 +21,7 @@ from datagen.spec import Piece, Room, RoomKind
 Span = tuple[float, float]
 
 TRIES = 14  # places for a piece, before it is left out
+SECOND_SHARE = 0.35  # of a kind's weight that is left each time it was drawn
 CORNER_M = 0.04  # from a corner of the room
 BETWEEN_M = 0.05  # between two pieces
 WALL_PER_PIECE_M = 1.7  # floor pieces a room gets: one for so much wall
@@ -220,5 +221,11 @@ def _put_above(furnisher: Furnisher, kind: str) -> None:
 
 
 def _drawn(rng: np.random.Generator, weights: Mapping[str, float], count: int) -> list[str]:
-    shares = np.array(list(weights.values()))
-    return [str(name) for name in rng.choice(list(weights), size=max(count, 0), p=shares / shares.sum())]
+    """So many kinds, each less likely the more often it was drawn."""
+    names, shares = list(weights), np.array(list(weights.values()))
+    result: list[str] = []
+    for _ in range(count):
+        place = int(rng.choice(len(names), p=shares / shares.sum()))
+        shares[place] *= SECOND_SHARE
+        result.append(names[place])
+    return result

@@ -16,6 +16,7 @@ from scipy.spatial import ConvexHull, QhullError
 
 from datagen.camera import Lens, poses_of, ray_through, to_camera, to_pixels, upright_axes
 from datagen.camera_paths import Tripod, path_of
+from datagen.decorate import decorate
 from datagen.errors import SceneRejected
 from datagen.framing import MARGIN, NEAREST_M, Surroundings, blur_extents, distance_to_boxes, framed, in_camera
 from datagen.seeding import generator_for
@@ -32,7 +33,7 @@ DISTANCE_STEPS = 8  # halvings: 2 cm
 BACK_OFF = (1.0, 1.1, 1.25, 1.45)  # times the distance: room for a path
 PATH_SCALES = (1.0, 0.5, 0.25, 0.125)  # of the wished path, tried in this order
 MIN_SEEN_SHARE = 0.8  # of what the tripod sees of the affected objects; a path must not lose more
-WALL_GAP_M = (0.7, 1.8)  # beyond everything that moves or stands
+WALL_GAP_M = (1.0, 2.0)  # beyond everything that moves or stands
 CAMERA_GAP_M = 0.4
 ROOM_HEIGHT_M = 2.7
 CLEAR_SIZE = 0.12  # of the picture's width: an object of this size is clearly visible
@@ -100,7 +101,8 @@ def stage_scene(
     target = 0.5 * (action.hull.min(axis=0) + action.hull.max(axis=0))
     path = find_path(spec, action, view)
     key = key_position(spec.light, target, path.poses[:, :3].mean(axis=0))
-    room = fit_room(spec, action, path.poses, view.lens, key)
+    shell = fit_room(spec, action, path.poses, view.lens, key)
+    room, key = decorate(spec, shell, worlds, corners, people, action.hull, path.poses, key)
     focus_m = focus_distances(action, path.poses)
     blur_px: tuple[float, ...] = ()
     if spec.camera.blurs:
