@@ -27,7 +27,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from datagen.codec import describe_invalid
-from datagen.errors import DataError
+from datagen.errors import DataError, Page
 from datagen.meshes import read_obj
 from datagen.splits import in_split
 
@@ -114,7 +114,9 @@ def read_manifest(path: Path | str, check_meshes: bool = True) -> AssetManifest:
     else:
         manifest = _read_local(Path(path).absolute(), check_meshes)
     if not manifest.assets:
-        raise DataError(f"{path}: no asset can be used: {next(iter(manifest.problems.values()), 'it lists none')}")
+        raise DataError(f"{path}: no asset can be used: {next(iter(manifest.problems.values()), 'it lists none')}").see(
+            Page.OBJECTS
+        )
     return manifest
 
 
@@ -122,7 +124,7 @@ def _read_local(path: Path, check_meshes: bool) -> AssetManifest:
     if not path.exists():
         raise DataError(
             f"{path}: no such file or folder; expected a manifest in Kubric's format, or a folder of unpacked assets"
-        )
+        ).see(Page.OBJECTS)
     if path.is_dir() and not (path / MANIFEST_FILE).is_file():
         return _read_folder(path, check_meshes)
     file = path / MANIFEST_FILE if path.is_dir() else path
@@ -147,7 +149,7 @@ def _read_folder(folder: Path, check_meshes: bool) -> AssetManifest:
         raise DataError(
             f"{folder}: neither a {MANIFEST_FILE} nor asset folders with a {DATA_FILE}; found "
             f"{', '.join(inside) or 'nothing'}"
-        )
+        ).see(Page.OBJECTS)
     return _collect(folder.name, str(folder), entries, [str(folder)], problems, check_meshes)
 
 

@@ -107,13 +107,19 @@ def plan(
 
 @app.command()
 def simulate(run: RunArgument, workers: WorkersOption = None, ray: RayOption = "local") -> None:
-    """Run physics again for every planned scene, and reject those that fail the checks."""
+    """Run physics again for every planned scene, and reject those that fail the checks.
+
+    Example: datagen simulate runs/first
+    """
     _stages(run, "simulate", workers, ray)
 
 
 @app.command()
 def render(run: RunArgument, workers: WorkersOption = None, ray: RayOption = "local") -> None:
-    """Render both worlds of every simulated scene, with the layers behind the masks."""
+    """Render both worlds of every simulated scene, with the layers behind the masks.
+
+    Example: datagen render runs/first --workers 2
+    """
     _stages(run, "render", workers, ray)
 
 
@@ -121,13 +127,19 @@ def render(run: RunArgument, workers: WorkersOption = None, ray: RayOption = "lo
 def compose(
     run: RunArgument, workers: WorkersOption = None, ray: RayOption = "local", keep_renders: KeepOption = False
 ) -> None:
-    """Derive quadmasks, encode the videos and write the sample folders."""
+    """Derive quadmasks, encode the videos and write the sample folders.
+
+    Example: datagen compose runs/first --keep-renders
+    """
     _stages(run, "compose", workers, ray, keep_renders=keep_renders)
 
 
 @app.command()
 def pack(run: RunArgument, workers: WorkersOption = None, ray: RayOption = "off") -> None:
-    """Pack all finished samples into tar shards with an index."""
+    """Pack all finished samples into tar shards with an index.
+
+    Example: datagen pack runs/first
+    """
     from datagen.commands import execution_of, pack_run
 
     pack_run(run, execution_of(workers, ray), console)
@@ -187,6 +199,8 @@ def run_all(
     """Plan, simulate, render, compose and pack; run it again to go on where it stopped.
 
     Example: datagen run humoto --data HUMOTO --out runs/first --config preview --limit 6
+
+    Example: datagen run kubric --out runs/collisions --config preview --limit 6 --set render.samples=8
     """
     from datagen.commands import execution_of, make_run
     from datagen.config import resolve_config
@@ -215,7 +229,10 @@ def fetch(
 
 @app.command()
 def status(run: RunArgument, as_json: JsonOption = False) -> None:
-    """Say how far a run is, what failed and why."""
+    """Say how far a run is, what failed and why.
+
+    Example: datagen status runs/first
+    """
     from datagen.status import print_status, run_status, status_json
 
     found = run_status(run)
@@ -230,7 +247,10 @@ def validate(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A run folder, sample, shard or eval set.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Check that samples, shards and eval sets are whole; exit code 1 and the list of problems otherwise."""
+    """Check that samples, shards and eval sets are whole; exit code 1 and the list of problems otherwise.
+
+    Example: datagen validate runs/first
+    """
     from datagen.codec import dump_json
     from datagen.validate import validate_path
 
@@ -281,7 +301,9 @@ def explain(
 ) -> None:
     """Say of every object whether it moves once the person is gone, and why.
 
-    Example: datagen explain runs/first KEY, or datagen explain --data HUMOTO --sequence NAME --times 5
+    Example: datagen explain runs/first KEY
+
+    Example: datagen explain --data HUMOTO --sequence NAME --times 5
     """
     from dataclasses import asdict
 
@@ -375,7 +397,7 @@ def main() -> None:
     try:
         app()
     except VoidgenError as error:
-        console.print(f"error: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"error: {error.in_full()}", style="red", highlight=False, soft_wrap=True, markup=False)
         sys.exit(EXIT_USER_ERROR)
     except SystemExit as end:
         if end.code == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from datagen.errors import ConfigError
+from datagen.errors import ConfigError, Page
 from datagen.resources import GIB, Needs
 from datagen.tasks import Interrupt, Item, Policy, Queue, Result, interruptible, map_processes
 
@@ -235,7 +235,7 @@ def start_ray(backend: str, workers: int) -> Any:
     except ImportError:
         raise ConfigError(
             f"--ray {backend}: Ray is not installed; `pip install 'voidgen[cluster]'`, or use --ray off"
-        ) from None
+        ).see(Page.PACKAGES) from None
     if ray.is_initialized():
         return ray
     if backend not in ("local", "auto"):
@@ -267,7 +267,9 @@ def _check_answers(address: str) -> None:
     """Raise `ConfigError` at once for an address where nobody listens; Ray itself would wait for minutes."""
     host, separator, port = address.rpartition("://")[2].rpartition(":")
     if not separator or not port.isdigit():
-        raise ConfigError(f"--ray {address}: expected local, off, auto or HOST:PORT of a running Ray cluster")
+        raise ConfigError(f"--ray {address}: expected local, off, auto or HOST:PORT of a running Ray cluster").see(
+            Page.RAY
+        )
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
     except OSError as error:
@@ -284,7 +286,9 @@ def _no_cluster(address: str, message: str) -> ConfigError:
             "(`pip install ray==VERSION`)"
         )
     reason = message.strip().splitlines()[0]
-    return ConfigError(f"--ray {address}: no Ray cluster there ({reason}); start one or use --ray local or off")
+    return ConfigError(f"--ray {address}: no Ray cluster there ({reason}); start one or use --ray local or off").see(
+        Page.RAY
+    )
 
 
 def cluster_size(ray: Any) -> tuple[Needs, Needs]:

@@ -13,7 +13,8 @@
         │   └── EngineFailed     the scene's own process crashed, hung or ran out of memory
         └── SceneRejected        a row in rejected.jsonl: physics ran, and did not pass its checks
 
-A message says what is wrong, where, what was expected, what was found, and how to mend it, in one line.
+A message says what is wrong, where, what was expected, what was found, and how to mend it, in one line. An error may
+name the page of the documentation that helps (`Page`), which the commands add to that line.
 Anything else that escapes is a bug and keeps its traceback.
 """
 
@@ -21,12 +22,39 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
+
+
+class Page(StrEnum):
+    """Where the documentation helps with an error; paths start at the repository."""
+
+    SETTINGS = "docs/TROUBLESHOOTING.md#settings"
+    RUN_FOLDERS = "docs/TROUBLESHOOTING.md#run-folders"
+    DISK = "docs/TROUBLESHOOTING.md#disk"
+    PACKAGES = "docs/TROUBLESHOOTING.md#packages"
+    RAY = "docs/TROUBLESHOOTING.md#ray"
+    HUMOTO = "docs/HUMOTO.md#layouts-that-are-read"
+    OBJECTS = "docs/GSO.md#a-folder-of-your-own"
+    WEIGHTS = "docs/VOID.md#weights"
 
 
 class VoidgenError(Exception):
     """Base of all errors that voidgen raises on purpose."""
+
+    usual_page: ClassVar[Page | None] = None
+    page: Page | None = None
+
+    def see(self, page: Page) -> Self:
+        """The same error, with the page that helps."""
+        self.page = page
+        return self
+
+    def in_full(self) -> str:
+        """The message and the page, in one line."""
+        page = self.page or self.usual_page
+        return f"{self} (see {page})" if page else str(self)
 
 
 class UserError(VoidgenError):
@@ -35,6 +63,8 @@ class UserError(VoidgenError):
 
 class ConfigError(UserError):
     """A setting is unknown, of the wrong type, or out of range."""
+
+    usual_page = Page.SETTINGS
 
 
 class DataError(UserError):
@@ -48,9 +78,13 @@ class SpecError(UserError):
 class RunFolderError(UserError):
     """A run folder belongs to another configuration, or is no run folder."""
 
+    usual_page = Page.RUN_FOLDERS
+
 
 class StorageError(UserError):
     """The file system refused a write."""
+
+    usual_page = Page.DISK
 
 
 class SceneError(VoidgenError):

@@ -14,7 +14,7 @@ from datagen.cache import default_assets, extracted_sequence
 from datagen.camera_paths import set_in_motion
 from datagen.codec import dump_json, write_json
 from datagen.config import Config
-from datagen.errors import ConfigError, DataError, RunFolderError, SceneError, UserError, did_you_mean
+from datagen.errors import ConfigError, DataError, Page, RunFolderError, SceneError, UserError, did_you_mean
 from datagen.looks import draw_light
 from datagen.runs import RunFolder, append_row, drop_rows, open_run, read_rows
 from datagen.seeding import generator_for
@@ -58,7 +58,7 @@ def plan_source(
     elif data is None:
         raise ConfigError(
             "--data is missing: name a folder of HUMOTO sequences, or make one with `datagen demo-data DIR`"
-        )
+        ).see(Page.HUMOTO)
     else:
         planned = plan_humoto(data, out, config, limit=limit, workers=workers, console=console)
     console.print(f"plan: {planned} scenes")

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from datagen.codec import atomic_path, read_npz
-from datagen.errors import ConfigError, DataError
+from datagen.errors import ConfigError, DataError, Page
 from datagen.gallery import OVERLAY
 from datagen.one_sample import FoundSample
 from datagen.quadmask import Label
@@ -125,7 +125,7 @@ def _rerun() -> Any:
     except ImportError as error:
         raise ConfigError(
             f"`datagen view` needs the extra 'view' ({error}); install it with `pip install 'voidgen[view]'`"
-        ) from None
+        ).see(Page.PACKAGES) from None
     return rerun
 
 

@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import T5EncoderModel, T5Tokenizer
 
-from datagen.errors import DataError
+from datagen.errors import DataError, Page
 from inference.lean_vae import lean
 from inference.vae import correct_upsampling
 
@@ -82,12 +82,12 @@ class Header:
 def read_base(base: Path) -> BaseConfig:
     """Check that `base` is the folder that VOID builds on; `DataError` names what is missing or different."""
     if not base.is_dir():
-        raise DataError(f"{base}: no such folder; expected the base model CogVideoX-Fun-V1.5-5b-InP")
+        raise DataError(f"{base}: no such folder; expected the base model CogVideoX-Fun-V1.5-5b-InP").see(Page.WEIGHTS)
     if missing := [name for name in BASE_FILES if not (base / name).is_file()]:
         raise DataError(
             f"{base}: lacks {', '.join(missing)}; expected the whole folder CogVideoX-Fun-V1.5-5b-InP (of its "
             "transformer config.json is enough)"
-        )
+        ).see(Page.WEIGHTS)
     raw = _read_json(base / TRANSFORMER_CONFIG)
     _check_family(base, raw)
     known = inspect.signature(CogVideoXTransformer3DModel.__init__).parameters
@@ -147,7 +147,7 @@ def read_header(path: Path) -> Header:
     if path.suffix != ".safetensors":
         raise DataError(f"{path}: expected a .safetensors file; pickled weights (.pt, .ckpt, .bin) are never opened")
     if not path.is_file():
-        raise DataError(f"{path}: no such file; expected weights in .safetensors")
+        raise DataError(f"{path}: no such file; expected weights in .safetensors").see(Page.WEIGHTS)
     try:
         with safe_open(path, framework="pt") as weights:
             slices = {name: weights.get_slice(name) for name in weights.keys()}  # noqa: SIM118
@@ -191,7 +191,7 @@ def check_weights(path: Path, header: Header, expected: Mapping[str, tuple[int, 
         raise DataError(
             f"{path}: {patches} is {list(found[patches])}, expected {list(expected[patches])}: the weights of another "
             "CogVideoX or of the base model itself; expected void_pass1.safetensors or void_pass2.safetensors"
-        )
+        ).see(Page.WEIGHTS)
     missing, extra = expected.keys() - found.keys(), found.keys() - expected.keys()
     if missing or extra:
         examples = ", ".join(f"'{name}'" for name in [*sorted(missing)[:2], *sorted(extra)[:2]])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from datagen.errors import DataError, SpecError, UserError
+from datagen.errors import DataError, Page, SpecError, UserError
 from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.people import draw_look, within_room
 from datagen.seeding import generator_for, seed_for
@@ -58,13 +58,15 @@ class Plan:
 def find_sequences(data: Path) -> tuple[SequenceFile, ...]:
     """Sequences of a HUMOTO folder, sorted by name; raises `DataError` when there is no folder or nothing in it."""
     if not data.exists():
-        raise DataError(f"{data}: no such file or folder; expected HUMOTO sequences: {LAYOUTS}")
+        raise DataError(f"{data}: no such file or folder; expected HUMOTO sequences: {LAYOUTS}").see(Page.HUMOTO)
     files = [data] if data.is_file() else _files_in(data)
     if data.is_file() and data.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{data}: expected an .fbx or .glb, found '{data.suffix}'; {LAYOUTS}")
+        raise DataError(f"{data}: expected an .fbx or .glb, found '{data.suffix}'; {LAYOUTS}").see(Page.HUMOTO)
     if not files:
         inside = sorted(path.name for path in data.iterdir())[:6]
-        raise DataError(f"{data}: holds no sequence; {LAYOUTS}; found {', '.join(inside) or 'an empty folder'}")
+        raise DataError(f"{data}: holds no sequence; {LAYOUTS}; found {', '.join(inside) or 'an empty folder'}").see(
+            Page.HUMOTO
+        )
     scripts = _animation_scripts(data if data.is_dir() else data.parent)
     return tuple(_describe(file, scripts) for file in files)
 
