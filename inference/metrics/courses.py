@@ -34,6 +34,7 @@ class Known:
     hidden_px: np.ndarray  # float64 [num_frames, 2], as filmed, by projection
     perturbed_px: np.ndarray  # float64 [K, num_frames, 2], by projection
     start: np.ndarray  # [2], where it is in the first frame
+    at_start_px: np.ndarray  # float64 [num_frames, 2], where that place of the world is in each frame
 
     @property
     def seen(self) -> np.ndarray:
@@ -102,6 +103,7 @@ def _known(case: Case, name: str) -> Known | None:
     factual = poses_of(case, name, World.FACTUAL)
     hidden_px = project(case, centres(case, name, poses if factual is None else factual))[0] + aside
     perturbed_px = project(case, centres(case, name, perturbed_poses(case, name)))[0] + aside
+    stays = project(case, np.repeat(centres(case, name, poses)[:1], len(poses), axis=0))[0]
     start = truth_px[0] if np.isfinite(truth_px[0]).all() else projected[0] + aside
     return Known(
         name=name,
@@ -111,6 +113,7 @@ def _known(case: Case, name: str) -> Known | None:
         hidden_px=hidden_px,
         perturbed_px=perturbed_px,
         start=start,
+        at_start_px=start + stays - stays[0],
     )
 
 

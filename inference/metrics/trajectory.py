@@ -286,11 +286,11 @@ def doubled(one: Known, course: Course) -> bool:
 
 
 def frozen(one: Known, course: Course) -> bool:
-    """All but at rest, while the truth moves."""
+    """All but at rest in the world, while the truth moves."""
     found = one.seen & np.isfinite(course.centroids[:, 0])
     if not found.any():
         return False
-    way = np.linalg.norm(one.truth_px[one.seen] - one.start, axis=1).max()
+    way = np.linalg.norm((one.truth_px - one.at_start_px)[one.seen], axis=1).max()
     if way < MOVES_SIZES * one.looks.size_px:
         return False
-    return bool(np.linalg.norm(course.centroids[found] - one.start, axis=1).max() < FROZEN * way)
+    return bool(np.linalg.norm((course.centroids - one.at_start_px)[found], axis=1).max() < FROZEN * way)

@@ -115,3 +115,12 @@ def test_without_perturbed_outcomes_there_is_no_score(case: Case) -> None:
     found = measure(replace(case, perturbed=()), case.truth)
     assert np.isnan(found.values["piq_score"])
     assert "perturbed" in found.notes["piq_score"]
+
+
+def test_a_moving_camera_leaves_only_what_needs_no_motion_masks(case: Case) -> None:
+    moving = case.physics["world_from_camera"].copy()
+    moving[:, 0] += 0.01 * np.arange(len(moving))
+    found = measure(replace(case, physics={**case.physics, "world_from_camera": moving}), case.hidden)
+    left = {name for name, value in found.values.items() if np.isfinite(value)}
+    assert left == {"piq_mse"} and found.values["piq_mse"] == measure(case, case.hidden).values["piq_mse"]
+    assert all("camera moves" in found.notes[name] for name in found.values if name != "piq_mse")

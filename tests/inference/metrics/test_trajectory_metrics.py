@@ -127,3 +127,12 @@ def test_null_effect_says_why(case: Case) -> None:
     found = measure(none, case.truth)
     assert set(found.values) == set(NAMES) and all(np.isnan(value) for value in found.values.values())
     assert found.notes["traj_centroid_px"] == "nothing moves differently"
+
+
+def test_a_place_stays_where_it_is_in_the_world_when_the_camera_moves(case: Case) -> None:
+    still = known_objects(case)[0]
+    assert np.ptp(still.at_start_px, axis=0).max() < 1e-6 and still.at_start_px[0] == pytest.approx(still.start)
+    moving = case.physics["world_from_camera"].copy()
+    moving[:, 2] += 0.02 * np.arange(len(moving))
+    course = known_objects(replace(case, physics={**case.physics, "world_from_camera": moving}))[0].at_start_px
+    assert course[0] == pytest.approx(still.start, abs=5) and (np.diff(course[:, 1]) > 0.1).all()  # a rising camera
