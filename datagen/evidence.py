@@ -6,6 +6,7 @@ light changed. Thresholds are those that were measured to give clean masks: see 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -158,10 +159,10 @@ def _blurred(layers: tuple[np.ndarray, ...], extent_px: float) -> tuple[np.ndarr
 
 
 def widened(region: np.ndarray, pixels: float) -> np.ndarray:
-    """A region bool [height, width] and all that is at most so many pixels from it."""
+    """A region bool [height, width] and all that is at most so many pixels from it; a part counts as a whole one."""
     if not pixels or not region.any():
         return region
-    return np.asarray(ndimage.distance_transform_edt(~region) <= pixels)
+    return np.asarray(ndimage.distance_transform_edt(~region) <= math.ceil(pixels))
 
 
 def seen_apart(first: Seen, second: Seen, moved: np.ndarray, dark: float, edge_px: int = 1) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from datagen.camera import Lens, look_at
 from datagen.errors import DataError
@@ -270,3 +271,17 @@ def test_traces_are_light_and_leave_silhouettes_alone() -> None:
     assert grown.own_effects[:, 10, 16].all() and grown.own_effects.sum() == layers.own_effects.sum() + SHAPE[0]
     assert grown.lit_by_moved[:, 30, 52].all() and grown.lit_by_moved.sum() == layers.lit_by_moved.sum() + SHAPE[0]
     assert np.array_equal(grown.removed, layers.removed) and np.array_equal(grown.moved_after, layers.moved_after)
+
+
+def test_blur_widens_every_layer_by_its_extent() -> None:
+    shadowed = np.ones((SHAPE[0], 20, 30), dtype=np.float32)
+    shadowed[:, 5:10, 14:20] = 0.3
+    pictures = rendered(removed_coverage=box(5, 5), light_factual=shadowed)
+    sharp, blurred = derive_layers(pictures, moved()), derive_layers(pictures, moved(), blur_px=(0.0, 2.4))
+    for name, layer in sharp.arrays().items():
+        assert np.array_equal(getattr(blurred, name)[0], layer[0])
+    near_removed, near_shadow = (
+        ndimage.distance_transform_edt(~layer[1]) <= 3 for layer in (sharp.removed, sharp.own_effects)
+    )
+    assert np.array_equal(blurred.removed[1], near_removed) and near_removed.sum() > sharp.removed[1].sum()
+    assert np.array_equal(blurred.own_effects[1], near_shadow & ~near_removed)
