@@ -11,6 +11,7 @@ import typer
 from datagen.errors import ConfigError, did_you_mean
 
 PEER = "peer:"
+VOID_TRAIN = "void-train"  # the only format with options of its own
 
 FormatArgument = Annotated[str, typer.Argument(metavar="FORMAT", help="peer:<name>, or one of the other formats.")]
 PathsArgument = Annotated[
@@ -19,16 +20,29 @@ PathsArgument = Annotated[
 EXIT_PROBLEMS = 1
 
 
-def export_command(form: FormatArgument, paths: PathsArgument) -> None:
+def export_command(
+    form: FormatArgument,
+    paths: PathsArgument,
+    warped_noise: Annotated[
+        bool, typer.Option("--warped-noise", help="void-train: add flow-warped noise for the second pass.")
+    ] = False,
+    noise_scale: Annotated[
+        int, typer.Option("--noise-scale", min=1, help="void-train: noise pixels a video pixel, each way.")
+    ] = 4,
+) -> None:
     """Write finished samples in the layout of something else.
 
     Example: datagen export peer:propainter runs/eval-set exports/propainter
     """
+    if warped_noise and form != VOID_TRAIN:
+        raise ConfigError(f"export {form}: --warped-noise belongs to `datagen export {VOID_TRAIN}`; leave it out")
     if len(paths) < 2:
         raise ConfigError(f"export {form}: expected DATA and DEST, found {', '.join(map(str, paths))} alone")
     *data, dest = paths
     if form.startswith(PEER):
         _export_peer(form.removeprefix(PEER), data, dest)
+    elif form == VOID_TRAIN:
+        _export_void_train(data, dest, warped_noise=warped_noise, noise_scale=noise_scale)
     elif form in FORMATS:
         FORMATS[form](data, dest)
     else:
@@ -63,7 +77,7 @@ def known_formats() -> list[str]:
     """All names that FORMAT may have."""
     from datagen.exports.peers import PEERS
 
-    return [*FORMATS, *(PEER + peer.name for peer in PEERS)]
+    return [*FORMATS, VOID_TRAIN, *(PEER + peer.name for peer in PEERS)]
 
 
 def _export_peer(name: str, data: list[Path], dest: Path) -> None:
@@ -90,4 +104,26 @@ def _export_void_eval(data: list[Path], dest: Path) -> None:
     typer.echo(f"{len(exported.manifest.entries)} clips ({exported.num_new} of them new) in {dest}")
 
 
-FORMATS: Mapping[str, Callable[[list[Path], Path], None]] = {"void-eval": _export_void_eval}
+def _export_void_train(data: list[Path], dest: Path, *, warped_noise: bool, noise_scale: int) -> None:
+    from datagen.exports.void_train import export_void_train
+
+    made = export_void_train(
+        data, dest, warped_noise=warped_noise, noise_scale=noise_scale, report=lambda line: typer.echo(line, err=True)
+    )
+    noise = f", {made.num_noises} with warped noise" if made.num_noises else ""
+    typer.echo(f"{made.num_clips} clips ({made.num_new} of them new{noise}) in {dest}")
+
+
+def _export_huggingface(data: list[Path], dest: Path) -> None:
+    from datagen.exports.huggingface import export_huggingface
+
+    made = export_huggingface(data, dest)
+    for note in made.notes:
+        typer.echo(note, err=True)
+    typer.echo(f"{made.num_train} samples for training and {made.num_test} held out, in {dest}")
+
+
+FORMATS: Mapping[str, Callable[[list[Path], Path], None]] = {
+    "huggingface": _export_huggingface,
+    "void-eval": _export_void_eval,
+}
