@@ -16,7 +16,6 @@ from datagen.rooms import walls_of
 from datagen.seeding import generator_for
 from datagen.spec import Piece, Room
 
-
 BUILDERS: dict[str, Callable[[Site], None]] = {
     **furniture_kitchen.BUILDERS,
     **furniture_seats.BUILDERS,

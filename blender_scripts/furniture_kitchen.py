@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from blender_scripts.site import WALL_GAP_M, Site
@@ -17,9 +19,9 @@ def counter(site: Site) -> None:
     parts.box((site.left, site.right), (WALL_GAP_M, front - 0.06), (0.0, 0.1), finish.dark, 0)
     parts.box((site.left, site.right), (WALL_GAP_M, front - 0.02), (0.1, WORKTOP_M - 0.04), finish.front, 0)
     edges = np.linspace(site.left, site.right, max(2, round(site.width / UNIT_M)) + 1)
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in itertools.pairwise(edges):
         rows = (0.1, 0.38, 0.63, 0.86) if site.rng.random() < 0.3 else (0.1, 0.86)
-        for low, high in zip(rows[:-1], rows[1:], strict=True):
+        for low, high in itertools.pairwise(rows):
             leaf(site, (start, end), (low, high), front - 0.02, upright=len(rows) == 2)
     parts.box((site.left, site.right), (WALL_GAP_M, site.depth), (WORKTOP_M - 0.04, WORKTOP_M), finish.worktop, 0.005)
     if site.width > 1.5:
@@ -70,7 +72,7 @@ def wall_cupboard(site: Site) -> None:
     """Doors side by side."""
     edges = np.linspace(site.left, site.right, max(2, round(site.width / UNIT_M)) + 1)
     site.parts.box((site.left, site.right), (0.0, site.depth - 0.033), (0.0, site.height), site.finish.front, 0.002)
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in itertools.pairwise(edges):
         leaf(site, (start, end), (0.0, site.height), site.depth - 0.033, upright=True)
 
 

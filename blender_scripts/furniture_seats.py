@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -21,7 +22,7 @@ def sofa(site: Site) -> None:
     for start in (site.left, site.right - arm):
         parts.box((start, start + arm), (WALL_GAP_M, site.depth - 0.02), (0.14, 0.6), cloth, 0.05)
     inner = np.linspace(site.left + arm, site.right - arm, max(1, round((site.width - 2 * arm) / 0.7)) + 1)
-    for start, end in zip(inner[:-1], inner[1:], strict=True):
+    for start, end in itertools.pairwise(inner):
         parts.box((start + 0.004, end - 0.004), (back - 0.02, site.depth), (0.27, 0.43), cloth, 0.05)
         parts.box((start + 0.01, end - 0.01), (back - 0.06, back + 0.14), (0.42, site.height), cloth, 0.06)
     x = float(site.rng.choice([site.left + arm + 0.22, site.right - arm - 0.22]))

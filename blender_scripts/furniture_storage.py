@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import bpy
 import numpy as np
 
@@ -58,7 +60,7 @@ def sideboard(site: Site) -> None:
         for y in (0.08, site.depth - 0.08):
             parts.cone((x, y, 0.0), (x, y, 0.14), 0.014, 0.022, finish.dark, 8)
     edges = np.linspace(site.left + 0.02, site.right - 0.02, int(rng.integers(2, 5)) + 1)
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in itertools.pairwise(edges):
         leaf(site, (start, end), (0.17, top - 0.03), site.depth - 0.03, upright=False)
     x = float(rng.uniform(site.left + 0.15, site.right - 0.15))
     parts.cone((x, 0.2, top), (x, 0.2, top + 0.16), 0.05, 0.075, finish.pot)
@@ -75,7 +77,7 @@ def filing_cabinet(site: Site) -> None:
     parts.box((site.left, site.right), (WALL_GAP_M, front), (0.0, site.height), steel, 0.004)
     rows = max(2, round(site.height / 0.33))
     edges = np.linspace(0.04, site.height - 0.01, rows + 1)
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         span = (low + 0.003, high - 0.003)
         parts.box((site.left + 0.008, site.right - 0.008), (front, front + 0.018), span, steel, 0.003)
         z = high - 0.07

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -91,7 +92,7 @@ def picture(site: Site) -> None:
     border = edge + float(rng.choice([0.0, 0.05, 0.08]))
     x0, x1, z0, z1 = site.left + border, site.right - border, border, site.height - border
     cuts = np.concatenate([[z0], np.sort(rng.uniform(z0, z1, size=int(rng.integers(1, 4)))), [z1]])
-    for low, high in zip(cuts[:-1], cuts[1:], strict=True):
+    for low, high in itertools.pairwise(cuts):
         parts.box((x0, x1), (0.012, 0.013), (low, high), _book(site), 0)
     for _ in range(int(rng.integers(0, 4))):
         radius = float(rng.uniform(0.08, 0.22)) * min(x1 - x0, z1 - z0)

@@ -117,11 +117,21 @@ def environment_path(name: str) -> Path:
 
 def mean_luminance(path: Path) -> float:
     """Mean over the upper half of the sphere, peaks cut."""
-    with OpenEXR.File(str(path)) as file:
-        channels = file.channels()
-        pixels = channels["RGB"].pixels if "RGB" in channels else channels["RGBA"].pixels[..., :3]
+    pixels = read_map(path)
     upper = np.asarray(pixels, dtype=np.float64)[: len(pixels) // 2] @ LUMINANCE
     rows = np.cos((0.5 - (np.arange(len(upper)) + 0.5) / len(pixels)) * math.pi)[:, None]
     weights = np.broadcast_to(rows, upper.shape)
     mean = float(np.average(upper, weights=weights))
     return float(np.average(np.minimum(upper, PEAK_RADIANCE * mean), weights=weights))
+
+
+def read_map(path: Path) -> np.ndarray:
+    """Radiance [height, width, 3] of an environment map, first row on top; Radiance HDR is read by Blender."""
+    if path.suffix.lower() == ".exr":
+        with OpenEXR.File(str(path)) as file:
+            channels = file.channels()
+            return np.asarray(channels["RGB"].pixels if "RGB" in channels else channels["RGBA"].pixels[..., :3])
+    image = bpy.data.images.load(str(path), check_existing=True)
+    flat = np.empty(image.size[0] * image.size[1] * image.channels, dtype=np.float32)
+    image.pixels.foreach_get(flat)
+    return flat.reshape(image.size[1], image.size[0], image.channels)[::-1, :, :3]

@@ -33,7 +33,10 @@ DataOption = Annotated[
 GsoOption = Annotated[
     str, typer.Option("--gso", help="kubric: manifest or folder of scanned objects; default: the embedded ones.")
 ]
-HdriOption = Annotated[str, typer.Option("--hdri", help="kubric: folder of environment maps of your own.")]
+HdriOption = Annotated[str, typer.Option("--hdri", help="Folder of environment maps of your own (.exr, .hdr).")]
+TexturesOption = Annotated[
+    str, typer.Option("--textures", help="Folder of PBR textures of your own, for floors and walls.")
+]
 OutOption = Annotated[Path, typer.Option("--out", help="The run folder to make or to go on with.")]
 ConfigOption = Annotated[
     list[str],
@@ -84,6 +87,7 @@ def plan(
     data: DataOption = None,
     gso: GsoOption = "",
     hdri: HdriOption = "",
+    textures: TexturesOption = "",
     config: ConfigOption = ["standard"],  # noqa: B006 (typer copies it)
     overrides: SetOption = [],  # noqa: B006 (typer copies it)
     seed: SeedOption = None,
@@ -99,7 +103,7 @@ def plan(
     from datagen.planning import plan_source
 
     def plan_into(root: Path) -> None:
-        settings = resolve_config(config, [*overrides, *_own_maps(hdri)], seed)
+        settings = resolve_config(config, [*overrides, *_own_looks(hdri, textures)], seed)
         plan_source(source, data, gso, root, settings, limit=limit, workers=_workers(workers), console=console)
 
     plan_run(plan_into, out)
@@ -188,6 +192,7 @@ def run_all(
     data: DataOption = None,
     gso: GsoOption = "",
     hdri: HdriOption = "",
+    textures: TexturesOption = "",
     config: ConfigOption = ["standard"],  # noqa: B006 (typer copies it)
     overrides: SetOption = [],  # noqa: B006
     seed: SeedOption = None,
@@ -207,7 +212,7 @@ def run_all(
     from datagen.planning import plan_source
 
     def plan_into(root: Path) -> None:
-        settings = resolve_config(config, [*overrides, *_own_maps(hdri)], seed)
+        settings = resolve_config(config, [*overrides, *_own_looks(hdri, textures)], seed)
         plan_source(source, data, gso, root, settings, limit=limit, workers=_workers(workers), console=console)
 
     typer.echo(make_run(plan_into, out, execution_of(workers, ray, keep_renders=keep_renders), console))
@@ -375,9 +380,10 @@ def _stages(run: Path, stage: str, workers: int | None, ray: str, *, keep_render
     run_stages(run, (stage,), execution_of(workers, ray, keep_renders=keep_renders), console)
 
 
-def _own_maps(hdri: str) -> list[str]:
-    """--hdri as a setting."""
-    return [f"kubric.hdri={Path(hdri).resolve()}"] if hdri else []
+def _own_looks(hdri: str, textures: str) -> list[str]:
+    """--hdri and --textures as settings."""
+    named = {"hdri": hdri, "textures": textures}
+    return [f"looks.{name}={Path(folder).resolve()}" for name, folder in named.items() if folder]
 
 
 def _workers(asked: int | None) -> int:

@@ -49,7 +49,14 @@ class KubricSettings:
     families: str = ""  # names with commas between them; "": all, in turn
     split: str = "train"  # of assets and environment maps: train, test or all
     null_share: float = 0.15  # of scenes in which the removed objects touch nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookSettings:
+    """What of the user's own the rooms are made of; see `look_inputs`."""
+
     hdri: str = ""  # folder of environment maps; "": those of Blender's wheel
+    textures: str = ""  # folder of PBR textures for floors and walls; "": procedural ones alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +103,7 @@ class Config:
     physics: PhysicsSettings = field(default_factory=PhysicsSettings)
     render: RenderSettings = field(default_factory=RenderSettings)
     camera: CameraSettings = field(default_factory=CameraSettings)
+    looks: LookSettings = field(default_factory=LookSettings)
     layers: LayerSettings = field(default_factory=LayerSettings)
     masks: MaskSettings = field(default_factory=MaskSettings)
     pack: PackSettings = field(default_factory=PackSettings)

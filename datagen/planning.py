@@ -15,19 +15,18 @@ from datagen.camera_paths import set_in_motion
 from datagen.codec import dump_json, write_json
 from datagen.config import Config
 from datagen.errors import ConfigError, DataError, Page, RunFolderError, SceneError, UserError, did_you_mean
-from datagen.looks import draw_light
+from datagen.look_inputs import read_maps, read_textures
+from datagen.looks import draw_look
 from datagen.runs import RunFolder, append_row, drop_rows, open_run, read_rows
-from datagen.seeding import generator_for
 from datagen.sequence import read_sequence
 from datagen.sources.humoto import SequenceFile, find_sequences, plan_scenes
 from datagen.sources.kubric import FAMILIES, check_families, plan_collisions
-from datagen.spec import SceneSpec
-from datagen.splits import in_split, map_name, recording_name
+from datagen.spec import InputFile, SceneSpec, TextureSet
+from datagen.splits import in_split, recording_name
 from datagen.versions import versions
 
 STAGE = "plan"
 SOURCES = ("humoto", "kubric")
-HDRI_SUFFIXES = (".exr", ".hdr")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +70,7 @@ def plan_humoto(data: Path, out: Path, config: Config, *, limit: int | None, wor
     none. A sequence that gives no scene is a row in failures.jsonl. Raises `UserError` when none gives one.
     """
     files = sequences_in_split(find_sequences(data), config.humoto.split, data, console)
+    wardrobe = read_wardrobe(config, config.humoto.split, "humoto.split")
     run = open_run(out, source="humoto", data=data, limit=limit, config=config, versions=versions())
     _drop_plan_rows(run)
     queues: list[list[SceneSpec]] = []
@@ -92,9 +92,8 @@ def plan_humoto(data: Path, out: Path, config: Config, *, limit: int | None, wor
         first = next(iter(problems.values()), f"no clip of {data} has anything that its person holds")
         raise DataError(f"no scene can be planned from {data}: {first}")
     for scene in scenes:
-        light = draw_light(scene.seed, config.humoto.split)
         camera = set_in_motion(scene.camera, scene.seed, config.camera)
-        _write_spec(run, replace(scene, light=light, camera=camera, layers=config.layers))
+        _write_spec(run, replace(wardrobe.dress(scene), camera=camera, layers=config.layers))
     for name, problem in problems.items():
         append_row(run.failures, {"key": name, "stage": STAGE, "type": "DataError", "message": problem, "details": {}})
     return len(run.keys())
@@ -110,7 +109,7 @@ def plan_kubric(gso: str, out: Path, config: Config, *, limit: int | None, conso
         raise ConfigError("collision scenes are drawn without end: say how many with --limit N")
     families = [name.strip() for name in config.kubric.families.split(",") if name.strip()] or list(FAMILIES)
     check_families(families)
-    maps = environment_maps(config.kubric.hdri, config.kubric.split)
+    wardrobe = read_wardrobe(config, config.kubric.split, "kubric.split")
     manifest = read_manifest(gso or default_assets())
     planned = plan_collisions(
         manifest,
@@ -125,7 +124,6 @@ def plan_kubric(gso: str, out: Path, config: Config, *, limit: int | None, conso
         null_share=config.kubric.null_share,
         data_set="gso" if gso else "default-assets",
     )
-    scenes = [_lit_by(scene, maps, config.kubric.split) for scene in planned]
     run = open_run(
         out,
         source="kubric",
@@ -135,9 +133,9 @@ def plan_kubric(gso: str, out: Path, config: Config, *, limit: int | None, conso
         versions=versions(),
     )
     _drop_plan_rows(run)
-    for scene in scenes:
+    for scene in planned:
         camera = set_in_motion(scene.camera, scene.seed, config.camera)
-        _write_spec(run, replace(scene, camera=camera, layers=config.layers))
+        _write_spec(run, replace(wardrobe.dress(scene), camera=camera, layers=config.layers))
     for name, problem in manifest.problems.items():
         console.print(f"plan: left out: {problem}", highlight=False, soft_wrap=True)
         append_row(run.failures, {"key": name, "stage": STAGE, "type": "DataError", "message": problem, "details": {}})
@@ -161,22 +159,27 @@ def sequences_in_split(
     return chosen
 
 
-def environment_maps(folder: str, split: str) -> list[Path]:
-    """Environment maps of a folder and split, sorted; none for "". Raises `DataError` when there are no such maps."""
-    if not folder:
-        return []
-    maps = sorted(path.absolute() for path in Path(folder).glob("*") if path.suffix.lower() in HDRI_SUFFIXES)
-    if not maps:
-        raise DataError(f"--hdri {folder}: expected a folder with {' or '.join(HDRI_SUFFIXES)} files, found none")
-    return in_split(maps, split, map_name, where=f"--hdri {folder}", kind="environment maps", setting="kubric.split")
+@dataclass(frozen=True, kw_only=True)
+class Wardrobe:
+    """What the rooms of a run may look like: a split, and the user's own maps and textures of it."""
+
+    split: str
+    maps: tuple[InputFile, ...]
+    textures: tuple[TextureSet, ...]
+
+    def dress(self, scene: SceneSpec) -> SceneSpec:
+        """The scene in a room, a light and surfaces drawn by its seed."""
+        look = draw_look(scene.seed, self.split, self.maps, self.textures)
+        return replace(scene, room=look.room, light=look.light, floor=look.floor, wall=look.wall)
 
 
-def _lit_by(scene: SceneSpec, maps: Sequence[Path], split: str) -> SceneSpec:
-    """The scene under one of the user's environment maps, if there are any, else under one of Blender's."""
-    if not maps:
-        return replace(scene, light=draw_light(scene.seed, split))
-    chosen = maps[int(generator_for(scene.seed, "hdri").integers(len(maps)))]
-    return replace(scene, light=replace(scene.light, environment=str(chosen)))
+def read_wardrobe(config: Config, split: str, setting: str) -> Wardrobe:
+    """The user's maps and textures; raises `DataError` for one that cannot be used, before anything is written."""
+    return Wardrobe(
+        split=split,
+        maps=read_maps(config.looks.hdri, split, setting),
+        textures=read_textures(config.looks.textures, split, setting),
+    )
 
 
 def _drop_plan_rows(run: RunFolder) -> None:
