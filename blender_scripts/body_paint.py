@@ -34,7 +34,7 @@ PART_WORDS = (
     ("skin", ("skin",)),
 )
 EYE_PARTS = ("eyes", "iris", "lashes")
-FOLDS_M = 0.012
+FOLDS_M, STRANDS_M = 0.012, 0.005  # height of folds and of hair
 MATT, SKIN_ROUGHNESS, HAIR_ROUGHNESS, LEATHER_ROUGHNESS = 0.9, 0.46, 0.55, 0.38
 SOLE_M = 0.02
 SEAM_M = (0.012, 0.0145)  # from a hem: where it is stitched
@@ -153,9 +153,17 @@ class Dresser:
         for inside, cover, rough in covers:
             color = graph.mix(inside, color, cover)
             roughness = graph.add("ShaderNodeMix", {0: inside, 2: roughness, 3: rough}).outputs[0]
-        dressed = graph.math("MAXIMUM", worn(graph, "top"), worn(graph, "bottom"))
-        normal = graph.bump(folds(graph, trunk), FOLDS_M, dressed)
+        normal = graph.bump(self.relief(graph, folds(graph, trunk), covers[0][0]), 1.0)
         graph.surface(graph.principled(color, roughness, Specular_IOR_Level=0.3, Normal=normal))
+
+    def relief(self, graph: Graph, wrinkles: Socket, hair: Socket) -> Socket:
+        """Height [m] of folds where something is worn, and of strands where hair is."""
+        dressed = graph.math("MAXIMUM", worn(graph, "top"), worn(graph, "bottom"))
+        height = graph.math("MULTIPLY", graph.math("MULTIPLY", wrinkles, FOLDS_M), dressed)
+        if self.look.hair_style in ("bald", "beanie"):
+            return height
+        strands = graph.math("MULTIPLY", graph.math("MULTIPLY", head_paint.strands(graph), STRANDS_M), hair)
+        return graph.math("ADD", height, strands)
 
     def skin(self, graph: Graph) -> Socket:
         """Mottled a little."""

@@ -27,6 +27,7 @@ METALS: tuple[Color, ...] = ((0.58, 0.58, 0.57), (0.48, 0.48, 0.50), (0.80, 0.79
 CARDBOARD, TAPE = linear_from_srgb((0.66, 0.52, 0.37)), linear_from_srgb((0.60, 0.45, 0.28))
 STRAW = (linear_from_srgb((0.72, 0.56, 0.36)), linear_from_srgb((0.45, 0.30, 0.18)))
 BLACK = linear_from_srgb((0.11, 0.11, 0.115))
+HUES = ((0.0, 0.05), (0.06, 0.13), (0.25, 0.42), (0.48, 0.56), (0.56, 0.66), (0.56, 0.66), (0.0, 1.0))
 FOODS = (
     (("apple", "tomato"), (0.62, 0.10, 0.08)),
     (("orange", "mango", "pancake"), (0.80, 0.44, 0.10)),
@@ -53,6 +54,16 @@ class Finish:
         """One of some colours."""
         return colors[int(self.rng.integers(len(colors)))]
 
+    def tint(self, saturation: tuple[float, float] = (0.2, 0.55), value: tuple[float, float] = (0.3, 0.8)) -> Color:
+        """A colour that things at home have: two in five are white, grey, cream or black, most others muted."""
+        kind = self.rng.random()
+        if kind < 0.28:
+            return draw_color(self.rng, (0.06, 0.16), (0.01, 0.12), (0.74, 0.88))
+        if kind < 0.42:
+            return draw_color(self.rng, (0.0, 1.0), (0.0, 0.08), (0.12, 0.5))
+        hues = HUES[int(self.rng.integers(len(HUES)))]
+        return draw_color(self.rng, hues, saturation, value)
+
     def shift(self) -> Color:
         """Where in its noise a thing is cut out."""
         x, y, z = (float(value) for value in self.rng.uniform(-20, 20, size=3))
@@ -71,15 +82,13 @@ def worn(graph: Graph, finish: Finish, roughness: float) -> Socket:
 
 
 def _ceramic(graph: Graph, finish: Finish) -> Socket:
-    glaze = draw_color(finish.rng, (0.0, 1.0), (0.25, 0.62), (0.42, 0.78))
-    if finish.rng.random() < 0.4:
-        glaze = draw_color(finish.rng, (0.08, 0.14), (0.03, 0.12), (0.80, 0.88))
+    glaze = finish.tint()
     return graph.principled(glaze, finish.between(0.15, 0.32), Coat_Weight=0.3, Coat_Roughness=0.1)
 
 
 def _stoneware(graph: Graph, finish: Finish) -> Socket:
     """Matt, speckled, glazed unevenly."""
-    clay = draw_color(finish.rng, (0.04, 0.62), (0.06, 0.28), (0.32, 0.74))
+    clay = finish.tint((0.06, 0.28), (0.32, 0.74))
     specks = graph.noise(place(graph, finish), finish.between(240.0, 420.0), 1.0)
     cloud = graph.remap(graph.noise(place(graph, finish), 18.0, 2.0), 0.35, 0.65, 0.86, 1.1)
     color = graph.mix(graph.remap(specks, 0.62, 0.68, 0.0, 0.75), clay, scaled(clay, 0.35))
@@ -106,7 +115,7 @@ def _wood(graph: Graph, finish: Finish) -> Socket:
 
 def _painted_wood(graph: Graph, finish: Finish) -> Socket:
     """Brushed on, with the grain showing through as light and shade."""
-    paint = draw_color(finish.rng, (0.0, 1.0), (0.03, 0.35), (0.25, 0.86))
+    paint = finish.tint((0.05, 0.35), (0.25, 0.8))
     strokes = graph.noise(place(graph, finish, (4.0, 60.0, 60.0)), 1.0, 2.0)
     color = graph.mix(1.0, paint, graph.remap(strokes, 0.3, 0.7, 0.9, 1.06), "MULTIPLY")
     return graph.principled(color, worn(graph, finish, finish.between(0.4, 0.6)))
@@ -126,8 +135,7 @@ def _chrome(graph: Graph, finish: Finish) -> Socket:
 
 def _painted_metal(graph: Graph, finish: Finish) -> Socket:
     """Powder coating or lacquer."""
-    value = (0.08, 0.2) if finish.rng.random() < 0.3 else (0.3, 0.85)
-    paint = draw_color(finish.rng, (0.0, 1.0), (0.02, 0.6), value)
+    paint = finish.tint((0.15, 0.55), (0.25, 0.75))
     return graph.principled(paint, worn(graph, finish, finish.between(0.28, 0.5)), Coat_Weight=0.15, Coat_Roughness=0.2)
 
 
@@ -141,7 +149,7 @@ def _black_metal(graph: Graph, finish: Finish) -> Socket:
 def _plastic(graph: Graph, finish: Finish) -> Socket:
     authored = finish.authored
     chosen = max(authored) - min(authored) > 0.2 or min(authored) > 0.6
-    color = authored if chosen else draw_color(finish.rng, (0.0, 1.0), (0.15, 0.7), (0.25, 0.82))
+    color = authored if chosen else finish.tint((0.2, 0.7), (0.25, 0.82))
     return graph.principled(color, worn(graph, finish, finish.between(0.25, 0.48)))
 
 
@@ -176,7 +184,7 @@ def _paper(graph: Graph, finish: Finish) -> Socket:
 
 
 def _fabric(graph: Graph, finish: Finish) -> Socket:
-    color = draw_color(finish.rng, (0.0, 1.0), (0.06, 0.5), (0.25, 0.75))
+    color = finish.tint((0.06, 0.5), (0.25, 0.75))
     weave = graph.noise(place(graph, finish), finish.between(150.0, 320.0), 1.0)
     nap = graph.remap(graph.noise(place(graph, finish), 9.0, 2.0), 0.3, 0.7, 0.9, 1.1)
     color_socket = graph.mix(1.0, color, graph.remap(weave, 0.3, 0.7, 0.78, 1.16), "MULTIPLY")

@@ -145,9 +145,13 @@ def beard_share(graph: Graph, aside: Socket, ahead: Socket, up: Socket, dark: fl
 
 
 def hair_color(graph: Graph, look: PersonLook) -> Socket:
-    """Strands, lighter and darker, from the crown downwards."""
-    strands = graph.noise(graph.mapped(graph.vector("rest"), (260.0, 260.0, 24.0)), 1.0, 2.0)
-    return graph.mix(1.0, look.hair, graph.remap(strands, 0.3, 0.7, 0.6, 1.5), "MULTIPLY")
+    """Strands, lighter and darker."""
+    return graph.mix(1.0, look.hair, graph.remap(strands(graph), 0.3, 0.7, 0.55, 1.45), "MULTIPLY")
+
+
+def strands(graph: Graph) -> Socket:
+    """Noise that runs from the crown downwards."""
+    return graph.noise(graph.mapped(graph.vector("rest"), (210.0, 210.0, 26.0)), 1.0, 2.0)
 
 
 def eye_material(graph: Graph, look: PersonLook) -> None:

@@ -131,7 +131,7 @@ def draw_look(seed: int, person: str) -> PersonLook:
     bottom, bottom_loose = draw_garment(rng, bottoms, seed_for(seed, "bottom", person))
     feet, _ = draw_garment(rng, FOOTWEAR, seed_for(seed, "feet", person))
     girth, belly, chest = (float(value) for value in rng.uniform(*GIRTH_M, size=3))
-    bearded = style != "long" and rng.random() < 0.3
+    bearded = style != "long" and rng.random() < 0.2
     return PersonLook(
         skin_tone=tone,
         skin=skin_color(rng, tone),
