@@ -13,6 +13,7 @@ from datagen.quadmask import Label, MaskLayers, Policy, compose_mask
 MAX_KEEP_MEAN = 0.5  # levels of 255
 MAX_KEEP_P999 = 4.0
 MAX_CODED_MEAN = 1.5  # the same, once both videos were coded apart from each other: 0.1 to 0.8 were measured
+MAX_CODED_MEAN_MOVING = 2.5  # where the camera moves every frame is coded anew, noise and all: 1.4 to 1.6 were measured
 MAX_CODED_P999 = 16.0  # 4 to 8 were
 MAX_SEAM = 24.0  # 9 to 16 were; a mask that is two pixels off gives 45 and more, a frame off mostly too
 LATE_LEVELS = 16  # what both codings leave of equal pixels, at most
