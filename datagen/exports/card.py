@@ -13,6 +13,18 @@ from datagen.shards import ShardIndex
 CC0 = "CC0-1.0"
 SIZE_CLASSES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 MIB = 2**20
+VIDEO_MEMBERS = ("mask.mp4", "rgb_full.mp4", "rgb_removed.mp4")
+RECORD_FIELDS = {  # of <key>.json, as `datasets` hands them out: what it infers from a few samples does not fit all
+    "key": "string",
+    "source": "string",
+    "sequence": "string",
+    "caption": "string",
+    "num_frames": "int64",
+    "fps": "float64",
+    "width": "int64",
+    "height": "int64",
+}
+RECORD_LISTS = ("affected", "labels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,18 +85,28 @@ def _header(figures: CardFigures) -> dict[str, object]:
         "task_categories": ["video-to-video"],
         "tags": ["video", "counterfactual", "object-removal", "physics", "synthetic", "webdataset"],
         "size_categories": [next((name for limit, name in SIZE_CLASSES if total < limit), "n>1M")],
+        "dataset_info": {"features": _features()},
         "configs": [
             {
                 "config_name": "default",
                 "default": True,
                 "data_files": [{"split": one.split, "path": f"{one.split}/*/*.tar"} for one in figures.splits],
             },
-            {
-                "config_name": "metadata",
-                "data_files": [{"split": one.split, "path": f"{one.split}/metadata.jsonl"} for one in figures.splits],
-            },
         ],
     }
+
+
+def _features() -> list[dict[str, object]]:
+    """Types of a sample's parts, in the hub's notation."""
+    record: list[dict[str, object]] = [{"name": name, "dtype": kind} for name, kind in RECORD_FIELDS.items()]
+    record += [{"name": name, "list": "string"} for name in RECORD_LISTS]
+    record.append({"name": "mask", "struct": [{"name": name, "dtype": "string"} for name in ("policy", "form")]})
+    return [
+        {"name": "__key__", "dtype": "string"},
+        {"name": "__url__", "dtype": "string"},
+        {"name": "json", "struct": record},
+        *({"name": name, "dtype": "video"} for name in VIDEO_MEMBERS),
+    ]
 
 
 def _what(figures: CardFigures) -> str:

@@ -31,6 +31,9 @@ SAMPLES, HELD_OUT = 15, 2  # of the recordings lift_a_box_0 to _14, two are in t
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     made = make_packed_run(tmp_path_factory.mktemp("hub") / "run", SAMPLES, 4, sequences=SAMPLES)
+    for sample in made.sample_paths()[-3:]:  # what later samples hold and the first do not
+        metadata = read_sample(sample).metadata
+        write_json(sample / METADATA, dataclasses.replace(metadata, labels=("null_effect",), warnings=("liquids",)))
     made.rejected.write_text('{"key": "x", "message": "m"}\n{"key": "y", "message": "m"}\n')
     return made
 
@@ -104,6 +107,26 @@ def test_croissant_is_valid_and_loads_its_records(exported: Path) -> None:
             assert record[f"{split}/caption"].decode() == row["caption"]
             assert record[f"{split}/num_frames"] == row["num_frames"]
             assert record[f"{split}/share_keep"] == pytest.approx(row["share_keep"])
+
+
+@pytest.mark.filterwarnings("ignore")  # of datasets and what it imports
+@pytest.mark.parametrize("streaming", [True, False])
+def test_hugging_face_datasets_reads_it(
+    exported: Path, run: RunFolder, streaming: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets
+
+    for split in ("train", "test"):
+        loaded = datasets.load_dataset(str(exported), split=split, streaming=streaming, cache_dir=str(tmp_path))
+        rows = {row["key"]: row for row in rows_of(exported, split)}
+        samples = list(loaded.decode(False)) if streaming else list(loaded.with_format("arrow").to_list())
+        assert sorted(sample["__key__"] for sample in samples) == sorted(rows)
+        for sample in samples:
+            assert sample["json"]["caption"] == rows[sample["__key__"]]["caption"]
+            assert sample["json"]["labels"] == rows[sample["__key__"]]["labels"]
+            video = run.folder("compose", sample["__key__"]) / "rgb_full.mp4"
+            assert sample["rgb_full.mp4"]["bytes"] == video.read_bytes()
 
 
 def test_our_loader_reads_it(exported: Path) -> None:
