@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -93,9 +94,10 @@ def render_job(job: RenderJob, out: Path) -> None:
 
 
 def states_of(scene: BuiltScene, one: Pass) -> tuple[SceneState, ...]:
-    """What a pass shows, frame by frame."""
+    """What a pass shows, frame by frame; only pictures have motion blur."""
     hidden = scene.spec.removed if one.hide_removed else ()
-    return tuple(scene.state(one.world, hidden, frame) for frame in range(scene.spec.clip.num_frames))
+    states = (scene.state(one.world, hidden, frame) for frame in range(scene.spec.clip.num_frames))
+    return tuple(state if one.settings.kind is Kind.LOOK else replace(state, swept=None) for state in states)
 
 
 def render_layer(
