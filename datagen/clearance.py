@@ -12,7 +12,7 @@ from datagen.rooms import box_of
 from datagen.spec import Room
 
 REACH_M = 0.22  # kept free around everything that moves or stands, at every frame: a hand does 2.6 m/s at 12 frames/s
-CAMERA_M = 0.3  # kept free around the camera
+CAMERA_M = 0.3  # kept free around the camera, its tripod included
 SIGHT_M = 0.04  # kept free beside the region between camera and action
 FLAT_M = 0.16  # what is as flat hides nothing of a light that falls along its wall
 
@@ -76,7 +76,7 @@ def obstacles(box: np.ndarray, occupied: Occupied) -> list[str]:
     if bool(((low < occupied.reach[:, 1]) & (high > occupied.reach[:, 0])).all(axis=1).any()):
         found.append(f"within {REACH_M} m of what moves or stands there")
     outside = np.maximum(0.0, np.maximum(box[0] - occupied.cameras, occupied.cameras - box[1]))
-    if float(np.linalg.norm(outside, axis=1).min()) < CAMERA_M:
+    if float(np.linalg.norm(outside[:, :2], axis=1).min()) < CAMERA_M:
         found.append(f"within {CAMERA_M} m of the camera")
     if crosses(box, occupied.sight, SIGHT_M):
         found.append("between camera and action")

@@ -14,6 +14,7 @@ import OpenEXR
 from PIL import Image
 
 from datagen.codec import sha256_file
+from datagen.entry import muted
 from datagen.errors import DataError
 from datagen.spec import InputFile, TextureSet
 from datagen.splits import in_split, map_name
@@ -65,7 +66,7 @@ def check_map(path: Path) -> None:
 def _exr_size(path: Path) -> tuple[int, int]:
     """Of a readable EXR in colour; its pixels are read."""
     try:
-        with OpenEXR.File(str(path)) as file:
+        with muted(), OpenEXR.File(str(path)) as file:
             channels = file.channels()
             picture = next((channels[name].pixels for name in ("RGB", "RGBA") if name in channels), None)
     except (OSError, RuntimeError, ValueError) as error:

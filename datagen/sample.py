@@ -30,6 +30,7 @@ from datagen.codec import atomic_folder, read_npz, read_record, sha256_file, sha
 from datagen.errors import DataError
 from datagen.evalset import HIDDEN, perturbed_name
 from datagen.evidence import OPTIONAL_LAYERS, RenderedLayers, derive_layers, moved_in_scene, with_spill
+from datagen.exposure import check_exposure
 from datagen.figures import effect_visibility, keep_differences, mask_statistics
 from datagen.frames import RenderedScene
 from datagen.geometry_layers import geometry_files, write_geometry
@@ -97,12 +98,13 @@ def compose_sample(
 def fill_sample(
     spec: SceneSpec, physics: Path, render: Path, folder: Path, provenance: Mapping[str, Any], policy: str = "void"
 ) -> None:
-    """Write a sample's files into an existing folder."""
+    """Write a sample's files into an existing folder; raises `SceneRejected` for a black or burnt-out video."""
     wanted = parse_policy(policy)
     simulated = read_physics(physics)
     scene = RenderedScene(render)
     check_inputs(spec, simulated, scene)
     full, removed = scene.frames("rgb_factual"), scene.frames("rgb_counterfactual")
+    check_exposure(spec.key, {RGB_FULL: full, RGB_REMOVED: removed})
     evidence = derive_layers(read_rendered(scene), _moved(spec, simulated), blur_px=simulated.staging.blur_px)
     layers = with_spill(evidence, full, removed)
     mask = compose_mask(layers, wanted)

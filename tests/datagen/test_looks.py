@@ -6,8 +6,20 @@ import math
 
 import pytest
 
+from datagen.codec import dump_json
 from datagen.errors import SpecError
-from datagen.looks import FLOORS, WALLS, draw_camera, draw_light, draw_surface, linear_from_srgb
+from datagen.looks import (
+    FLOORS,
+    SURFACE_SHARES,
+    WALLS,
+    draw_camera,
+    draw_light,
+    draw_look,
+    draw_room,
+    draw_surface,
+    linear_from_srgb,
+)
+from datagen.spec import LightKind, RoomKind
 
 SEEDS = range(60)
 
@@ -20,8 +32,22 @@ def test_same_seed_same_look() -> None:
 
 def test_seeds_differ() -> None:
     assert len({draw_camera(seed).azimuth_rad for seed in SEEDS}) == len(SEEDS)
-    assert {draw_surface(seed, "floor").kind for seed in SEEDS} == set(FLOORS)
-    assert {draw_surface(seed, "wall").kind for seed in SEEDS} == set(WALLS)
+    assert {draw_room(seed).kind for seed in SEEDS} == set(RoomKind)
+    assert {draw_light(seed).kind for seed in SEEDS} == set(LightKind)
+
+
+@pytest.mark.parametrize(("part", "known"), [("floor", FLOORS), ("wall", WALLS)])
+def test_surfaces_suit_their_rooms(part: str, known: dict[str, object]) -> None:
+    drawn = {room: {draw_surface(seed, part, room).kind for seed in SEEDS} for room in RoomKind}
+    assert drawn == {room: set(shares) for room, shares in SURFACE_SHARES[part].items()}
+    assert set().union(*drawn.values()) == set(known)
+    for shares in SURFACE_SHARES[part].values():
+        assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def test_a_look_is_drawn_by_its_seed_alone() -> None:
+    assert draw_look(8) == draw_look(8)
+    assert len({dump_json(draw_look(seed)) for seed in SEEDS}) == len(SEEDS)
 
 
 def test_ranges() -> None:
