@@ -161,5 +161,6 @@ def opened(places: Sequence[ShardPlace], at_once: int) -> Iterator[ShardSet]:
     if not any(place.url for place in places):
         yield ShardSet(places, Path(), at_once)
         return
+    scratch_folder().mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=scratch_folder(), prefix="shards-") as scratch:
         yield ShardSet(places, Path(scratch), at_once)
