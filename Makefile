@@ -27,7 +27,7 @@ PREDICTIONS ?=
 ARGS       ?=
 DEMO       := runs/demo-data
 
-.PHONY: help setup lock humoto-shards kubric-shards eval-set evaluate test check format clean
+.PHONY: help setup lock humoto-shards gallery kubric-shards eval-set evaluate test check docs format clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */ - /'
@@ -50,6 +50,9 @@ ifeq ($(HUMOTO_DIR),)
 endif
 	$(DATAGEN) run humoto --data $(or $(HUMOTO_DIR),$(DEMO)) --out $(or $(OUT),runs/humoto-$(PRESET)) \
 	    --config $(PRESET) --seed $(SEED) --limit $(N) $(ARGS)
+
+gallery: humoto-shards  ## the same, and a page to look at it: OUT/gallery.html
+	$(DATAGEN) gallery $(or $(OUT),runs/humoto-$(PRESET)) --out $(or $(OUT),runs/humoto-$(PRESET))/gallery.html
 
 kubric-shards: $(READY)  ## GSO=... HDRI=... OUT=... N=6 PRESET=preview|standard|void
 	$(DATAGEN) run kubric $(if $(GSO),--gso $(GSO)) $(if $(HDRI),--hdri $(HDRI)) \
@@ -84,6 +87,9 @@ check: $(READY)  ## lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(READY)  ## docs/COMMANDS.md from the commands' help
+	$(BIN)/python scripts/command_reference.py docs/COMMANDS.md
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

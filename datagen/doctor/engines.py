@@ -69,7 +69,7 @@ def look_at_gpus() -> Iterator[Finding]:
             name=f"GPU {name}",
             state=State.GOOD if ready else State.DOUBTFUL,
             found=f"{memory}, driver {driver}, {words}",
-            needed_for="rendering on the GPU: the driver compiles the kernel once, which takes minutes" * (not ready),
+            needed_for="rendering on the GPU: it is compiled before the first picture" * (not ready),
         )
 
 
