@@ -27,7 +27,7 @@ def window(site: Site) -> None:
     parts, finish, rng = site.parts, site.finish, site.rng
     (left, right), (low, high) = opening_of(site.width, site.height)
     back = -RECESS_M
-    parts.box((left - 0.1, right + 0.1), (back - 0.03, back - 0.028), (low - 0.1, high + 0.1), finish.outside, 0)
+    parts.box((left - 0.06, right + 0.06), (back - 0.03, back - 0.028), (low - 0.06, high + 0.06), finish.outside, 0)
     for x in ((left - 0.005, left), (right, right + 0.005)):
         parts.box(x, (back, 0.0), (low, high), finish.trim, 0)
     for z in ((low - 0.005, low), (high, high + 0.005)):
@@ -155,7 +155,7 @@ def hanging(site: Site, x: float, top: float) -> None:
 def switch(site: Site) -> None:
     """One or two plates with a rocker."""
     for z in np.arange(0.0, site.height - 0.08, 0.085):
-        high = z + 0.083
+        high = min(z + 0.083, site.height)
         site.parts.box((site.left, site.right), (0.0, 0.009), (z, high), site.finish.white, 0.002)
         inner = (site.left + 0.02, site.right - 0.02)
         site.parts.box(inner, (0.009, site.depth), (z + 0.02, high - 0.02), site.finish.white, 0.001)

@@ -96,7 +96,7 @@ def _carpet(graph: Graph, metres: bpy.types.NodeSocket, wish: SurfaceWish) -> bp
     pile = graph.remap(graph.noise(metres, 1.0 / wish.scale_m, 2.0), 0.3, 0.7, 0.72, 1.22)
     worn = graph.remap(graph.noise(metres, 1.1, 2.0), 0.3, 0.7, 0.93, 1.07)
     color = graph.mix(1.0, graph.mix(1.0, wish.color, pile, "MULTIPLY"), worn, "MULTIPLY")
-    return graph.principled(color, wish.roughness, Specular_IOR_Level=0.1, Normal=graph.bump(pile, 0.004))
+    return graph.principled(color, wish.roughness, Specular_IOR_Level=0.1)
 
 
 def _concrete(graph: Graph, metres: bpy.types.NodeSocket, wish: SurfaceWish) -> bpy.types.NodeSocket:
@@ -104,14 +104,14 @@ def _concrete(graph: Graph, metres: bpy.types.NodeSocket, wish: SurfaceWish) -> 
     pores = graph.remap(graph.noise(metres, 55.0, 1.0), 0.28, 0.36, 0.8, 1.0)
     color = graph.mix(1.0, graph.mix(1.0, wish.color, cloud, "MULTIPLY"), pores, "MULTIPLY")
     rough = graph.remap(cloud, 0.78, 1.16, wish.roughness - 0.1, wish.roughness + 0.08)
-    return graph.principled(color, rough, Normal=graph.bump(pores, 0.002))
+    return graph.principled(color, rough)
 
 
 def _plaster(graph: Graph, metres: bpy.types.NodeSocket, wish: SurfaceWish) -> bpy.types.NodeSocket:
     cloud = graph.remap(graph.noise(metres, 1.0 / wish.scale_m, 4.0), 0.3, 0.7, 0.95, 1.04)
     roller = graph.remap(graph.noise(metres, 130.0, 1.0), 0.3, 0.7, 0.97, 1.03)
     color = graph.mix(1.0, graph.mix(1.0, wish.color, cloud, "MULTIPLY"), roller, "MULTIPLY")
-    return graph.principled(color, wish.roughness, Specular_IOR_Level=0.2, Normal=graph.bump(roller, 0.004))
+    return graph.principled(color, wish.roughness, Specular_IOR_Level=0.2)
 
 
 def _wallpaper(graph: Graph, metres: bpy.types.NodeSocket, wish: SurfaceWish) -> bpy.types.NodeSocket:

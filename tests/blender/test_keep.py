@@ -19,14 +19,16 @@ from scipy import ndimage
 from test_extra_passes import staged
 from test_render_scene import make_certificate
 
+from datagen.clearance import occupied_by
 from datagen.codec import sha256_file, write_json, write_npz
 from datagen.frames import RenderedScene
+from datagen.furnishing import furnish
 from datagen.jobs import RenderJob
 from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.quadmask import Label, MaskLayers, Policy, compose_mask
 from datagen.regions import SPILL_PX
 from datagen.sample import LAYERS, compose_sample, read_layers
-from datagen.spec import Clip, GeometryRef, ObjectSpec, RenderSettings, SceneSpec, World
+from datagen.spec import Clip, GeometryRef, ObjectSpec, RenderSettings, RoomKind, SceneSpec, Staging, World
 from datagen.trajectory import Trajectory, write_trajectories
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]
@@ -139,7 +141,17 @@ def make_physics(spec: SceneSpec, folder: Path) -> None:
         make_certificate(np.zeros((8, 3))), key=spec.key, affected=("block",), bodies=tuple(bodies)
     )
     write_json(folder / "certificate.json", certificate)
-    write_json(folder / "staging.json", staged([[0.1, -3.6, 1.5]] * FRAMES, [0.1, 0.0, 0.35]))
+    write_json(folder / "staging.json", furnished(staged([[0.1, -3.6, 1.5]] * FRAMES, [0.1, 0.0, 0.35])))
+
+
+def furnished(staging: Staging) -> Staging:
+    """With a kitchen around the three things, its window included."""
+    reach = np.array([[[-1.0, -0.3, 0.0], [1.0, 0.7, 0.6]]])
+    cameras = np.array(staging.world_from_camera)[:, :3]
+    around = occupied_by(reach, reach.reshape(-1, 3), cameras, np.array(staging.key_light))
+    room = furnish(staging.room, RoomKind.KITCHEN, 4, around, 1.2)
+    assert len(room.pieces) > 5
+    return dataclasses.replace(staging, room=room)
 
 
 def render(spec: SceneSpec, folder: Path, name: str, how: list[str]) -> RenderedScene:

@@ -1,4 +1,4 @@
-"""A user's maps and textures: found by the names that libraries give them, refused when they are not what they claim."""
+"""A user's maps and textures: found by the names of libraries, refused when they are not what they claim."""
 
 from __future__ import annotations
 

@@ -1,0 +1,75 @@
+"""Furniture stays inside the boxes that physics' clearance was measured with, and walls are open where windows are."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datagen.furnishing import KINDS
+
+pytestmark = pytest.mark.blender
+
+SLACK_M = 1e-4
+OUTSIDE_M = 0.2  # a window's panes and what is seen through them lie behind the wall
+BUILD_ALL = """
+import json, sys
+import bpy
+import numpy as np
+from blender_scripts.finishes import Finishes
+from blender_scripts.furniture import build_piece
+from datagen.furnishing import KINDS, Furnisher
+from datagen.clearance import occupied_by
+from datagen.rooms import box_of
+from datagen.spec import Room
+
+room = Room(x_min=-5, x_max=5, y_min=-4, y_max=4, height=2.8)
+points = np.zeros((1, 3))
+nothing = occupied_by(np.zeros((1, 2, 3)), points, points, points[0])
+rows = []
+for seed in range(4):
+    furnisher = Furnisher(room, nothing, np.random.default_rng(seed), seed)
+    for wall, kind in enumerate(KINDS):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        piece = furnisher.draw(kind, wall % 4)
+        thing = build_piece(piece, room, 0, Finishes(seed, daylight=True))
+        bpy.context.view_layer.update()
+        world = np.array(thing.matrix_world)
+        at = np.array([vertex.co for vertex in thing.data.vertices]) @ world[:3, :3].T + world[:3, 3]
+        rows.append({"kind": kind, "low": at.min(0).tolist(), "high": at.max(0).tolist(),
+                     "box": box_of(piece, room).tolist(), "wall": piece.wall, "polygons": len(thing.data.polygons),
+                     "materials": len(thing.data.materials)})
+json.dump(rows, open(sys.argv[1], "w"))
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    """Every kind of furniture, several times, on every wall."""
+    out = tmp_path_factory.mktemp("room") / "pieces.json"
+    subprocess.run([sys.executable, "-c", BUILD_ALL, str(out)], check=True, capture_output=True)
+    rows: list[dict[str, object]] = json.loads(Path(out).read_text())
+    return rows
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_piece_stays_in_its_box(built: list[dict[str, object]], kind: str) -> None:
+    for row in (row for row in built if row["kind"] == kind):
+        low, high = np.array(row["box"])
+        if kind == "window":
+            axis, sign = ((1, -1), (0, 1), (1, 1), (0, -1))[int(str(row["wall"]))]
+            bound = high if sign > 0 else low
+            bound[axis] += sign * OUTSIDE_M
+        assert (np.array(row["low"]) >= low - SLACK_M).all(), row
+        assert (np.array(row["high"]) <= high + SLACK_M).all(), row
+
+
+def test_pieces_are_cheap_and_no_plain_boxes(built: list[dict[str, object]]) -> None:
+    for row in built:
+        polygons = int(str(row["polygons"]))
+        assert polygons < 30_000
+        assert polygons > 30 and (row["kind"] == "switch" or int(str(row["materials"])) >= 1)
