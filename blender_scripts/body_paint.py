@@ -14,14 +14,13 @@ import bpy
 from blender_scripts import head_paint
 from blender_scripts.body_shape import shape_mesh
 from blender_scripts.fabrics import cloth_of, fabric, folds
-from blender_scripts.nodes import Graph, new_material
+from blender_scripts.nodes import Graph, Socket, new_material
 from blender_scripts.object_materials import has_texture, missing_textures
 from blender_scripts.outfit import Borders, store_cloth
 from blender_scripts.rest_pose import BoneWeights, Rest, rest_of, rest_vertices
 from datagen.people import draw_look
 from datagen.spec import Garment, PersonLook, PersonSpec
 
-Socket = bpy.types.NodeSocket
 PART_WORDS = (
     ("iris", ("iris", "pupil")),
     ("lashes", ("eyelash", "lash")),

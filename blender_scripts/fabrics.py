@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import bpy
-
-from blender_scripts.nodes import Color, Graph, scaled
+from blender_scripts.nodes import Color, Graph, Socket, scaled
 from datagen.seeding import generator_for
 from datagen.spec import Garment
 
-Socket = bpy.types.NodeSocket
 FINE_PER_M = 330.0  # threads that can still be seen from near
 
 

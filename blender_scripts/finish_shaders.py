@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import bpy
 import numpy as np
 
-from blender_scripts.nodes import Color, Graph, draw_color, scaled
+from blender_scripts.nodes import Color, Graph, Socket, draw_color, scaled
 from datagen.looks import linear_from_srgb
-
-Socket = bpy.types.NodeSocket
 
 WOODS = tuple(
     linear_from_srgb(color)

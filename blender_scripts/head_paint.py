@@ -8,12 +8,10 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from blender_scripts.nodes import Color, Graph, scaled
+from blender_scripts.nodes import Color, Graph, Socket, scaled
 from blender_scripts.rest_pose import Rest
 from datagen.looks import linear_from_srgb
 from datagen.spec import PersonLook
-
-Socket = bpy.types.NodeSocket
 
 # how far ahead of the eyes: how high the hair begins
 HAIRLINE = np.array(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import bpy
 import numpy as np
@@ -16,6 +16,7 @@ from datagen.looks import linear_from_srgb
 from datagen.spec import InputFile
 
 Color = tuple[float, float, float]
+Socket: TypeAlias = bpy.types.NodeSocket
 
 
 class Graph:
