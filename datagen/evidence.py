@@ -36,6 +36,7 @@ NEAREST_DEPTH_M = 0.1
 OPTIONAL_LAYERS = ("moved_hidden", "moved_counterfactual", "fine_hidden", "fine_counterfactual")
 TRACES = {  # where a trace beside a layer belongs: silhouettes are told by coverage and ids, not by pixels
     "removed": "own_effects",
+    "moved_before": "lit_by_moved",
     "moved_after": "lit_by_moved",
     "own_effects": "own_effects",
     "lit_by_moved": "lit_by_moved",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -285,3 +287,14 @@ def test_blur_widens_every_layer_by_its_extent() -> None:
     )
     assert np.array_equal(blurred.removed[1], near_removed) and near_removed.sum() > sharp.removed[1].sum()
     assert np.array_equal(blurred.own_effects[1], near_shadow & ~near_removed)
+
+
+def test_a_trace_beside_where_something_was_is_no_keep() -> None:
+    """What only the factual world shows, and only in front of what stays: beside it no other layer is near."""
+    layers = derive_layers(rendered(ids_hidden=box(5, 5), ids_counterfactual=box(25, 40)), moved(1), edge_px=0)
+    alone = replace(layers, moved_after=np.zeros_like(layers.moved_after))
+    full = np.full((*SHAPE, 3), 90, dtype=np.uint8)
+    other = full.copy()
+    other[:, 10, 16] = 120
+    grown = with_spill(alone, full, other)
+    assert grown.lit_by_moved[:, 10, 16].all() and grown.lit_by_moved.sum() == SHAPE[0]
