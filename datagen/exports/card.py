@@ -101,12 +101,9 @@ def _features() -> list[dict[str, object]]:
     record: list[dict[str, object]] = [{"name": name, "dtype": kind} for name, kind in RECORD_FIELDS.items()]
     record += [{"name": name, "list": "string"} for name in RECORD_LISTS]
     record.append({"name": "mask", "struct": [{"name": name, "dtype": "string"} for name in ("policy", "form")]})
-    return [
-        {"name": "__key__", "dtype": "string"},
-        {"name": "__url__", "dtype": "string"},
-        {"name": "json", "struct": record},
-        *({"name": name, "dtype": "video"} for name in VIDEO_MEMBERS),
-    ]
+    parts: list[dict[str, object]] = [{"name": name, "dtype": "string"} for name in ("__key__", "__url__")]
+    parts.append({"name": "json", "struct": record})
+    return parts + [{"name": name, "dtype": "video"} for name in VIDEO_MEMBERS]
 
 
 def _what(figures: CardFigures) -> str:

@@ -11,7 +11,13 @@ ENGINES = ("bpy", "pybullet", "coacd", "ray", "torch", "diffusers", "kubric", "t
 
 
 @pytest.mark.parametrize(
-    "code", ["import datagen", "from datagen.cli import app", "import datagen.spec, datagen.stages"]
+    "code",
+    [
+        "import datagen",
+        "from datagen.cli import app",
+        "import datagen.spec, datagen.stages",
+        "import datagen.loading.decode",
+    ],
 )
 def test_no_engine_is_loaded(code: str) -> None:
     probe = f"import sys; {code}; print(sorted(set(sys.modules) & set({ENGINES!r})))"

@@ -231,6 +231,31 @@ def test_ranks_come_from_the_environment(run: RunFolder, monkeypatch: pytest.Mon
         PairDataset(run.root, rank=0)
 
 
+def keys_of_a_rank(rank: int, world_size: int, run: Path, store: Path, out: Path) -> None:
+    """What one process of torch.distributed reads, written to a file."""
+    address = f"file://{store}"
+    torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=world_size)
+    try:
+        keys = list(PairDataset(run, transform=only_key))
+        (out / f"{rank}.json").write_text(json.dumps(keys))
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_ranks_of_torch_distributed(run: RunFolder, tmp_path: Path) -> None:
+    torch.multiprocessing.spawn(keys_of_a_rank, (2, run.root, tmp_path / "store", tmp_path), nprocs=2)
+    parts = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
+    assert sorted(parts[0] + parts[1]) == [path.name for path in run.sample_paths()]
+    for rank, part in enumerate(parts):
+        assert part == list(PairDataset(run.root, rank=rank, world_size=2, transform=only_key))
+
+
+def test_spawned_workers_read_what_forked_ones_do(run: RunFolder) -> None:
+    dataset = PairDataset(run.root, transform=only_key)
+    spawned = DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context="spawn")
+    assert list(spawned) == keys_of(dataset, 2)
+
+
 def test_several_folders_and_a_folder_of_shards(run: RunFolder, tmp_path: Path) -> None:
     assert keys_of(PairDataset(run.shards, transform=only_key), 0) == keys_of(
         PairDataset([str(run.root)], transform=only_key), 0
