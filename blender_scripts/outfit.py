@@ -147,13 +147,16 @@ def store_cloth(mesh: bpy.types.Object, points: np.ndarray, weights: BoneWeights
 
 
 def around_axis(points: np.ndarray, start: np.ndarray, end: np.ndarray, rest: Rest) -> np.ndarray:
-    """Points [N, 3] as (aside, ahead, along) of a limb's axis [m]."""
+    """Points [N, 3] as (aside, ahead, along) of a limb's axis [m].
+
+    Along it falls from the height of the limb's start, so that stripes of a trunk go on over the shoulder.
+    """
     axis = (end - start) / np.linalg.norm(end - start)
     aside = np.cross(rest.forward, axis)
     aside /= max(float(np.linalg.norm(aside)), 1e-9)
     ahead = np.cross(axis, aside)
     offset = points - start
-    return np.stack([offset @ aside, offset @ ahead, offset @ axis], axis=1)
+    return np.stack([offset @ aside, offset @ ahead, start[2] - offset @ axis], axis=1)
 
 
 def store(mesh: bpy.types.Object, name: str, values: np.ndarray) -> None:
