@@ -234,7 +234,8 @@ def make_run(root: Path, options: argparse.Namespace) -> RunFolder:
     source = ["humoto", "--data", str(options.data)] if options.source == "humoto" else ["kubric"]
     source += ["--gso", str(options.data)] if options.source == "kubric" and options.data else []
     source += ["--hdri", str(options.hdri)] if options.source == "kubric" and options.hdri else []
-    settings = [f"render.width={width}", f"render.height={height}", "humoto.split=all", *options.overrides]
+    settings = [f"render.width={width}", f"render.height={height}", "humoto.split=all", "camera.pace=static"]
+    settings += options.overrides
     arguments = [part for value in settings for part in ("--set", value)]
     run = ["run", *source, "--out", str(root), "--config", "preview", "--limit", str(options.scenes), *arguments]
     subprocess.run([*command, *run, "--ray", "off", "--workers", "1"], check=True)

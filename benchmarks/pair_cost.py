@@ -47,7 +47,7 @@ def simulated(options: argparse.Namespace, root: Path) -> RunFolder:
     """A run with planned scenes, of which some passed physics."""
     width, height = options.size.split("x")
     settings = [f"clips.num_frames={options.frames}", f"render.width={width}", f"render.height={height}"]
-    settings += ["humoto.split=all"]  # whatever recordings there are
+    settings += ["humoto.split=all", "camera.pace=static"]  # whatever recordings there are, as they were measured
     command = ["plan", options.source, "--out", str(root), "--limit", str(SPARE * options.scenes), "--workers", "1"]
     if options.source == "humoto":
         if not options.data:
