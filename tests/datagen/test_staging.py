@@ -198,8 +198,9 @@ def test_no_camera_stands_in_furniture() -> None:
 def test_blur_grows_with_aperture_and_shutter_and_is_absent_without() -> None:
     spec = make_spec()
 
-    def extents(**lens: float) -> np.ndarray:
-        return np.array(stage(replace(spec, camera=replace(spec.camera, **lens))).blur_px)
+    def extents(aperture_f: float = 0.0, shutter: float = 0.0) -> np.ndarray:
+        camera = replace(spec.camera, aperture_f=aperture_f, shutter=shutter)
+        return np.array(list(stage(replace(spec, camera=camera)).blur_px))
 
     assert not extents().size and not stage(spec).focus_m
     small, wide = extents(aperture_f=8.0), extents(aperture_f=2.0)

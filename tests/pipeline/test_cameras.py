@@ -16,7 +16,7 @@ from datagen.framing import MARGIN, NEAREST_M, distance_to_boxes
 from datagen.physics.handover import take_clip
 from datagen.physics.records import PhysicsCertificate
 from datagen.sequence import read_sequence
-from datagen.spec import Pace, SceneSpec, Staging
+from datagen.spec import Pace, SceneSpec, Staging, World
 from datagen.staging import stage_scene
 from datagen.trajectory import Trajectory, apply_pose, read_trajectories
 
@@ -29,7 +29,7 @@ class Clip:
     """A simulated clip."""
 
     spec: SceneSpec
-    worlds: dict[str, Trajectory]
+    worlds: dict[World, Trajectory]
     corners: dict[str, np.ndarray]
     people: dict[str, np.ndarray]
     affected: tuple[str, ...]
@@ -43,8 +43,21 @@ class Clip:
 def clip(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Clip:
     root = tmp_path_factory.mktemp("cameras") / "run"
     settings = [part for value in (*LONG, "humoto.split=all") for part in ("--set", value)]
-    plan = ["plan", "humoto", "--data", demo_data, "--out", root, "--config", "preview", *settings, "--limit", "1"]
-    for command in (plan, ["simulate", root, "--ray", "off"]):
+    plan: list[str | Path] = [
+        "plan",
+        "humoto",
+        "--data",
+        demo_data,
+        "--out",
+        root,
+        "--config",
+        "preview",
+        *settings,
+        "--limit",
+        "1",
+    ]
+    simulate: list[str | Path] = ["simulate", root, "--ray", "off"]
+    for command in (plan, simulate):
         result = datagen(*command)
         assert result.returncode == 0, result.stderr
     (path,) = (root / "specs").glob("*.json")
