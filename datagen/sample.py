@@ -201,6 +201,7 @@ def physics_arrays(spec: SceneSpec, physics: ScenePhysics) -> dict[str, np.ndarr
                                     right, +Y down, +Z forward
     camera_size [2]                 width, height
     world_from_camera [num_frames, 7]   pose of the camera, which looks along its -Z with +Y up
+    camera_pace, camera_path_scale  the pace that was taken, which may be another than the spec's wish, and how much of it
     """
     arrays: dict[str, np.ndarray] = {f"contacts_{name}": values for name, values in physics.contacts.items()}
     arrays |= physics.perturbed
@@ -242,6 +243,8 @@ def _camera_arrays(spec: SceneSpec, staging: Staging) -> dict[str, np.ndarray]:
         "camera_matrix": matrix,
         "camera_size": np.array([lens.width, lens.height], dtype=np.int32),
         "world_from_camera": np.array(staging.world_from_camera, dtype=np.float64),
+        "camera_pace": np.array(staging.pace.value, dtype=np.str_),
+        "camera_path_scale": np.array(staging.path_scale, dtype=np.float64),
     }
 
 

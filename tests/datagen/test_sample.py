@@ -130,6 +130,7 @@ def test_physics_holds_both_worlds_and_the_camera(scene: SceneFolders, sample: P
     assert np.array_equal(arrays["object_mass_kg"], [np.nan, 1.5, np.nan], equal_nan=True)
     assert arrays["object_divergence_frame"].tolist() == [-1, 1, -1] and arrays["divergence_frame"] == 1
     assert np.allclose(arrays["world_from_camera"], CAMERA)
+    assert arrays["camera_pace"] == "static" and arrays["camera_path_scale"] == 0
     assert np.allclose(arrays["camera_matrix"], [[96 * 35 / 36, 0, 48], [0, 96 * 35 / 36, 32], [0, 0, 1]])
     assert arrays["contacts_frame"].tolist() == [0, 1, 2]
 
