@@ -201,7 +201,7 @@ def physics_arrays(spec: SceneSpec, physics: ScenePhysics) -> dict[str, np.ndarr
                                     right, +Y down, +Z forward
     camera_size [2]                 width, height
     world_from_camera [num_frames, 7]   pose of the camera, which looks along its -Z with +Y up
-    camera_pace, camera_path_scale  the pace that was taken, which may be another than the spec's wish, and how much of it
+    camera_pace, camera_path_scale  the pace that was taken, which the spec only wishes for, and how much of its path
     """
     arrays: dict[str, np.ndarray] = {f"contacts_{name}": values for name, values in physics.contacts.items()}
     arrays |= physics.perturbed
