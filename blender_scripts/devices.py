@@ -66,7 +66,8 @@ def preferences() -> bpy.types.AddonPreferences:
 def devices_of(device: Device) -> list[str]:
     """Names of the GPUs of a kind that Cycles finds on this machine."""
     with silenced():
-        return [found.name for found in preferences().get_devices_for_type(device.upper())]
+        found = preferences().get_devices_for_type(device.upper())  # the CPU comes with them
+    return [one.name for one in found if one.type == device.upper()]
 
 
 def switch_on(device: Device, index: int) -> str:

@@ -27,8 +27,8 @@ import OpenEXR
 from PIL import Image
 
 from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
-from blender_scripts.nodes import new_material
 from blender_scripts.devices import take_device
+from blender_scripts.nodes import new_material
 from blender_scripts.passes import set_constants
 from datagen.camera import lens_of, project
 from datagen.codec import read_record, write_npz

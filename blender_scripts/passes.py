@@ -22,7 +22,8 @@ from blender_scripts.nodes import new_material
 from blender_scripts.shutter import exposed, set_lens
 from datagen.camera import lens_of, project
 from datagen.entry import silenced
-from datagen.regions import Box
+from datagen.errors import SceneFailed
+from datagen.regions import MARGIN_PX, Box, boxes_around
 from datagen.seeding import seed_for
 from datagen.spec import Device, Engine, RenderSettings, SceneSpec, World
 
@@ -189,24 +190,48 @@ class Renderer:
         set_lens(self.scene, blurred=settings.kind is Kind.LOOK)
         self.settings, self.fresh = settings, True
 
-    def picture(self, state: SceneState, path: Path, border: Border | None = None) -> None:
-        """Render a state into a file; with a border, only what lies inside."""
+    def picture(self, state: SceneState, path: Path, box: Box | None = None) -> None:
+        """Render a state into a file; with a box of pixels, those alone.
+
+        Raises `SceneFailed` when the engine stops, as it does once its device is gone or full.
+        """
         self.scene.show(state)
+        path.unlink(missing_ok=True)
         render = bpy.context.scene.render
         render.filepath = str(path)
-        render.use_border = border is not None and not self.by_eevee  # what EEVEE sees depends on the whole picture
-        if border is not None:
+        render.use_border = render.use_crop_to_border = box is not None
+        if box is not None:
+            border = Border.of(box, render.resolution_x, render.resolution_y)
             render.border_min_x, render.border_max_x = border.left, border.right
             render.border_min_y, render.border_max_y = border.bottom, border.top
         before = time.process_time()
-        with exposed(self.scene, state), silenced():
-            bpy.ops.render.render(write_still=True)
+        reason = ""
+        try:
+            with exposed(self.scene, state), silenced():
+                bpy.ops.render.render(write_still=True)
+        except RuntimeError as error:  # what the operator reports
+            reason = str(error).strip().splitlines()[-1]
         self.cpu_seconds += time.process_time() - before
+        if reason or not path.is_file():
+            raise SceneFailed(
+                f"{self.scene.spec.key}: frame {state.frame} could not be rendered on {self.device} "
+                f"({reason or 'no picture was written'}): see that the device is there and has memory left, or take "
+                "render.device=cpu; then try the scene again"
+            )
         if self.fresh and not render.use_motion_blur:  # kept data would not know of other keys
             render.use_persistent_data, self.fresh = True, False
 
-    def border_of(self, state: SceneState, names: tuple[str, ...]) -> Border | None:
-        """Smallest border with room for the filter around some things; None for the whole picture."""
+    def boxes(self, region: np.ndarray, margin_px: int = MARGIN_PX) -> tuple[Box | None, ...]:
+        """What to render so that a region bool [height, width] is there with a margin; None is the whole picture.
+
+        On a GPU, starting a render costs more than its pixels; and what EEVEE sees depends on the whole picture.
+        """
+        if self.by_eevee or self.device.device is not Device.CPU:
+            return (None,) if region.any() else ()
+        return boxes_around(region, margin_px)
+
+    def box_of(self, state: SceneState, names: tuple[str, ...]) -> Box | None:
+        """Smallest box with room for the filter around some things; None for the whole picture."""
         self.scene.show(state)
         lens = lens_of(self.scene.spec, self.scene.staging)
         pixels, depth = project(np.concatenate(list(self.surface_points(names))), state.camera, lens)
@@ -215,8 +240,7 @@ class Renderer:
         size = np.array([lens.width, lens.height])
         low = np.clip(np.floor(pixels.min(axis=0)) - BORDER_PX, 0, size - 1).astype(int)
         high = np.clip(np.ceil(pixels.max(axis=0)) + BORDER_PX, 1, size).astype(int)
-        box = Box(left=int(low[0]), top=int(low[1]), right=int(high[0]), bottom=int(high[1]))
-        return Border.of(box, lens.width, lens.height)
+        return Box(left=int(low[0]), top=int(low[1]), right=int(high[0]), bottom=int(high[1]))
 
     def surface_points(self, names: tuple[str, ...]) -> Iterator[np.ndarray]:
         """World positions [V, 3] of the vertices of some objects and people, as posed."""
@@ -264,12 +288,12 @@ def set_constants(spec: SceneSpec, threads: int, device: Taken) -> None:
 
 
 def set_output(kind: Kind) -> None:
-    """Pictures as fast PNG, everything else as float EXR."""
+    """Pictures as PNG, everything else as float EXR; nothing is packed, for most files are read once and dropped."""
     image = bpy.context.scene.render.image_settings
     if kind is Kind.LOOK:
-        image.file_format, image.color_mode, image.color_depth, image.compression = "PNG", "RGB", "8", 10
+        image.file_format, image.color_mode, image.color_depth, image.compression = "PNG", "RGB", "8", 0
     else:
-        image.file_format, image.color_mode, image.color_depth, image.exr_codec = "OPEN_EXR", "RGB", "32", "ZIPS"
+        image.file_format, image.color_mode, image.color_depth, image.exr_codec = "OPEN_EXR", "RGB", "32", "NONE"
 
 
 def mark_material() -> bpy.types.Material:

@@ -22,7 +22,6 @@ from blender_scripts.reuse_light import FINE, FineLight, LightReuse
 from blender_scripts.silhouettes import Silhouettes
 from blender_scripts.videos import COUNTERFACTUAL, FACTUAL, Videos
 from datagen.codec import read_record, write_json
-from datagen.errors import SceneFailed
 from datagen.jobs import RenderJob
 from datagen.layers import MANIFEST, Layer, RenderManifest, ReuseReport, extra_layers, standard_layers
 from datagen.spec import SceneSpec, Staging
@@ -127,9 +126,6 @@ def draw(renderer: Renderer, one: Pass, state: SceneState, target: Path, out: Pa
     """Render one picture."""
     picture = target if one.settings.kind is Kind.LOOK else out / SCRATCH
     renderer.picture(state, picture)
-    if not picture.is_file():
-        key = renderer.scene.spec.key
-        raise SceneFailed(f"{key}: Blender wrote no {one.layer} of frame {state.frame}; see the worker's log")
     if picture != target:
         keep_channel(picture, target, one.weights)
         picture.unlink()

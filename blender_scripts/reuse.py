@@ -17,14 +17,14 @@ from PIL import Image
 from scipy import ndimage
 
 from blender_scripts.build_scene import BuiltScene, SceneState
-from blender_scripts.passes import Border, Renderer, Settings
+from blender_scripts.passes import Renderer, Settings
 from datagen.codec import read_record
 from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene
 from datagen.frames import read_exr, read_png
 from datagen.layers import Layer, ReuseReport
 from datagen.physics.records import PhysicsCertificate
 from datagen.quadmask import MaskLayers
-from datagen.regions import RAMP_PX, Box, boxes_around, lay_over, spill
+from datagen.regions import RAMP_PX, Box, lay_over, spill
 
 SCRATCH = "scratch.png"
 PNG_LEVEL = 1  # of zlib: fast
@@ -96,12 +96,13 @@ class Canvas:
         self.rendered_px = self.num_renders = 0
 
     def draw(self, state: SceneState, region: np.ndarray) -> Drawn:
-        """Render the boxes around a region bool [height, width]."""
+        """Render what holds a region bool [height, width]."""
         parts = []
-        for box in boxes_around(region):
-            self.renderer.picture(state, self.path, Border.of(box, self.layer.width, self.layer.height))
-            parts.append((box, read_png(self.path)[box.slices]))
-            self.rendered_px += box.area
+        whole = Box(left=0, top=0, right=self.layer.width, bottom=self.layer.height)
+        for box in self.renderer.boxes(region):
+            self.renderer.picture(state, self.path, box)
+            parts.append((box or whole, read_png(self.path)))
+            self.rendered_px += (box or whole).area
             self.num_renders += 1
         self.path.unlink(missing_ok=True)
         return Drawn(parts=tuple(parts))

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import ndimage
 
 from blender_scripts.build_scene import SceneState
-from blender_scripts.passes import Border, Pass, Renderer, read_weighted, write_channel
+from blender_scripts.passes import Pass, Renderer, read_weighted, write_channel
 from blender_scripts.reuse import stretches
 from datagen.evidence import BLUR_PX, DARK_SHARE, MIN_LIGHT_CHANGE
 from datagen.frames import read_exr
@@ -67,18 +67,18 @@ class LightReuse:
     def render_frames(self, state: SceneState, frames: list[int], differ: np.ndarray) -> None:
         """Frames that look the same in H, rendered once, in boxes around what differs."""
         lights = {frame: self.factual[frame].copy() for frame in frames}
-        for box in boxes_around(differ, MARGIN_PX):
+        for box in self.renderer.boxes(differ, MARGIN_PX):
             drawn = self.draw(state, box)
             for light in lights.values():
-                light[box.slices] = drawn
+                light[box.slices if box else ...] = drawn
         for frame, light in lights.items():
             write_channel(self.target.path(self.out, frame), light)
 
-    def draw(self, state: SceneState, box: Box) -> np.ndarray:
+    def draw(self, state: SceneState, box: Box | None) -> np.ndarray:
         """Light in a box, float32 [rows, columns]."""
         path = self.out / SCRATCH
-        self.renderer.picture(state, path, Border.of(box, self.target.width, self.target.height))
-        return np.asarray(read_weighted(path, self.one.weights)[box.slices])
+        self.renderer.picture(state, path, box)
+        return read_weighted(path, self.one.weights)
 
 
 class FineLight:
@@ -115,9 +115,9 @@ class FineLight:
     def draw(self, one: Pass, state: SceneState, wanted: np.ndarray, layer: Layer) -> np.ndarray:
         """Light in the boxes around what is wanted, float32 [height, width]."""
         path, light = self.out / SCRATCH, np.zeros(wanted.shape, dtype=np.float32)
-        for box in boxes_around(wanted, 0):
-            self.renderer.picture(state, path, Border.of(box, layer.width, layer.height))
-            light[box.slices] = read_weighted(path, one.weights)[box.slices]
+        for box in self.renderer.boxes(wanted, 0):
+            self.renderer.picture(state, path, box)
+            light[box.slices if box else ...] = read_weighted(path, one.weights)
             path.unlink()
         return light
 

@@ -11,10 +11,9 @@ import numpy as np
 from blender_scripts.build_scene import SceneState
 from blender_scripts.passes import GREEN, Pass, Renderer, read_weighted, write_channel
 from blender_scripts.reuse import corners_of
-from datagen.errors import SceneFailed
 from datagen.evidence import moved_in_scene
 from datagen.layers import Layer
-from datagen.regions import footprint
+from datagen.regions import Box, footprint
 
 SCRATCH = "outline.exr"
 
@@ -53,12 +52,11 @@ class Silhouettes:
         """Share of each pixel that shows some of the things, float32 [height, width]."""
         if not names:
             return np.zeros((layer.height, layer.width), dtype=np.float32)
-        path = self.out / SCRATCH
-        path.unlink(missing_ok=True)
-        self.renderer.picture(state, path, self.renderer.border_of(state, names))
-        if not path.is_file():
-            key = self.scene.spec.key
-            raise SceneFailed(f"{key}: Blender wrote no {one.layer} of frame {state.frame}; see the worker's log")
+        path, taps = self.out / SCRATCH, one.settings.taps
+        box = self.renderer.box_of(state, names) or Box(left=0, top=0, right=layer.width, bottom=layer.height)
+        self.renderer.picture(state, path, box.finer(taps))
         values = read_weighted(path, one.weights)
         wanted = [1.0] if one.weights == GREEN else [float(self.ids[name]) for name in names]
-        return footprint(np.isin(np.rint(values), wanted), one.settings.taps)
+        result = np.zeros((layer.height, layer.width), dtype=np.float32)
+        result[box.slices] = footprint(np.isin(np.rint(values), wanted), taps)
+        return result
