@@ -128,7 +128,7 @@ def from_key(
     views = [seen(rendered, world, frame) for frame in range(len(moved))]
     key, dark = seen(rendered, World.COUNTERFACTUAL, len(moved) - 1), dark_of(rendered)
     apart = [seen_apart(view, key, flags, dark) for view, flags in zip(views, moved, strict=True)]
-    extents = scene.staging.blur_px or (0.0,) * len(apart)
+    extents = [max(one.removed, one.moved, one.light) for one in scene.staging.blur_px] or [0.0] * len(apart)
     return np.stack([widened(region, extent) for region, extent in zip(apart, extents, strict=True)])
 
 

@@ -18,7 +18,7 @@ from datagen.camera import Lens, lens_of, to_camera
 from datagen.errors import DataError
 from datagen.quadmask import MaskLayers, Policy
 from datagen.regions import spill
-from datagen.spec import SceneSpec, Staging, World
+from datagen.spec import Blur, SceneSpec, Staging, World
 from datagen.trajectory import Trajectory, apply_pose
 
 MIN_MOVE_M = 0.001
@@ -108,14 +108,14 @@ def _check_layer(name: str, layer: np.ndarray, expected: tuple[int, ...], num_fr
 
 
 def derive_layers(
-    rendered: RenderedLayers, moved: np.ndarray, edge_px: int = 1, blur_px: Sequence[float] = ()
+    rendered: RenderedLayers, moved: np.ndarray, edge_px: int = 1, blur_px: Sequence[Blur] = ()
 ) -> MaskLayers:
     """The evidence for one clip.
 
     moved: bool [num_frames, max id + 1]; whether the object of that id is elsewhere in the other world. 0 (the room) is
     not. edge_px: ids are sampled at pixel centres, but a picture's pixel also shows what lies beside its centre: moved
     objects are grown by this much, so that no part of their silhouette is left in KEEP. blur_px: [num_frames], how far
-    beyond sharp silhouettes and shadows the picture shows anything (`Staging.blur_px`); every layer is as much wider.
+    beyond sharp outlines the picture shows things and shadows (`Staging.blur_px`); every layer is as much wider.
     """
     num_frames = len(rendered.removed_coverage)
     if moved.dtype != np.bool_ or moved.ndim != 2 or len(moved) != num_frames:
@@ -152,9 +152,10 @@ def _derive_frame(
     return removed, before, after, lit, own
 
 
-def _blurred(layers: tuple[np.ndarray, ...], extent_px: float) -> tuple[np.ndarray, ...]:
+def _blurred(layers: tuple[np.ndarray, ...], extent: Blur) -> tuple[np.ndarray, ...]:
     """Five layers of a frame, in the order of `MaskLayers`, as a lens or shutter shows them."""
-    removed, before, after, lit, own = (widened(layer, extent_px) for layer in layers)
+    extents = (extent.removed, extent.moved, extent.moved, extent.light, extent.light)
+    removed, before, after, lit, own = (widened(*pair) for pair in zip(layers, extents, strict=True))
     moving = before | after
     return removed, before, after, lit & ~moving, own & ~(removed | moving)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from datagen.camera import Lens, ray_through, to_camera, to_pixels
-from datagen.spec import CameraWish, Room
+from datagen.spec import Blur, CameraWish, Room
 from datagen.trajectory import interpolate, matrices_from_poses
 
 MARGIN = 0.05  # of the picture's height, kept free on every side
@@ -54,13 +54,15 @@ def distance_to_boxes(boxes: Iterable[tuple[np.ndarray, np.ndarray]], positions:
 class Surroundings:
     """What a picture can show blurred.
 
-    moving  float64 [num_frames, M, 3], points of all that moves in either world
+    shown   float64 [num_frames, M, 3], points of all that is removed or moves in either world
+    moved   float64 [num_frames, A, 3], those of what moves differently
     still   float64 [S, 3], corners of what stands
     room    its walls and floor
-    key     [3], centre of the key light, for shadows on the floor
+    key     [3], centre of the key light, for shadows
     """
 
-    moving: np.ndarray
+    shown: np.ndarray
+    moved: np.ndarray
     still: np.ndarray
     room: Room
     key: np.ndarray
@@ -68,27 +70,39 @@ class Surroundings:
 
 def blur_extents(
     wish: CameraWish, lens: Lens, poses: np.ndarray, focus_m: np.ndarray, around: Surroundings
-) -> tuple[float, ...]:
-    """How far beyond its sharp outline anything in the picture of each frame may show [px], [num_frames].
+) -> tuple[Blur, ...]:
+    """How far beyond their sharp outlines things and shadows in the picture of each frame may show, [num_frames].
 
-    poses: [num_frames, 7] of the camera; focus_m: [num_frames]. Defocus and motion add up.
+    poses: [num_frames, 7] of the camera; focus_m: [num_frames]. Defocus and motion add up; what stands counts for each,
+    because the blurred edge of what is in front shows what is behind.
     """
-    near = np.concatenate([around.moving, shadows(around.moving, around.key)], axis=1)
-    extents = []
+    shadows = thrown(around.shown, around.key, around.room)
+    result = []
     for frame, pose in enumerate(poses):
+        focus = float(focus_m[frame])
         still = np.concatenate([around.still, room_points(pose, lens, around.room)])
-        pixels, depth = to_pixels(to_camera(np.concatenate([near[frame], still]), pose), lens)
-        seen = (depth > MIN_DEPTH_M) & (pixels >= 0).all(axis=1) & (pixels <= [lens.width, lens.height]).all(axis=1)
-        swept = 0.0
-        for time in (frame - wish.shutter / 2, frame + wish.shutter / 2):
-            within = float(np.clip(time, 0, len(poses) - 1))
-            camera = interpolate(poses[:, None], 1.0, np.array([within]))[0, 0]
-            there, ahead = to_pixels(to_camera(np.concatenate([between(near, within), still]), camera), lens)
-            steps = np.linalg.norm(there - pixels, axis=1)[seen & (ahead > MIN_DEPTH_M)]
-            swept = max(swept, float(steps.max(initial=0.0)))
-        defocus = defocus_px(depth[seen], float(focus_m[frame]), lens, wish.aperture_f).max(initial=0.0)
-        extents.append(float(defocus) + BLUR_SAFETY * swept)
-    return tuple(extents)
+        stands = np.repeat(still[None], len(poses), axis=0)
+        common, removed, moved, light = (
+            _extent(wish, lens, poses, focus, points, frame) for points in (stands, around.shown, around.moved, shadows)
+        )
+        result.append(Blur(removed=max(common, removed), moved=max(common, moved), light=max(common, light)))
+    return tuple(result)
+
+
+def _extent(wish: CameraWish, lens: Lens, poses: np.ndarray, focus_m: float, points: np.ndarray, frame: int) -> float:
+    """Blur [px] of the points [num_frames, M, 3] that are seen in a frame; 0 where none is."""
+    pixels, depth = to_pixels(to_camera(points[frame], poses[frame]), lens)
+    seen = (depth > MIN_DEPTH_M) & (pixels >= 0).all(axis=1) & (pixels <= [lens.width, lens.height]).all(axis=1)
+    if not seen.any():
+        return 0.0
+    swept = 0.0
+    for time in (frame - wish.shutter / 2, frame + wish.shutter / 2):
+        within = float(np.clip(time, 0, len(poses) - 1))
+        camera = interpolate(poses[:, None], 1.0, np.array([within]))[0, 0]
+        there, ahead = to_pixels(to_camera(between(points, within), camera), lens)
+        steps = np.linalg.norm(there - pixels, axis=1)[seen & (ahead > MIN_DEPTH_M)]
+        swept = max(swept, float(steps.max(initial=0.0)))
+    return float(defocus_px(depth[seen], focus_m, lens, wish.aperture_f).max()) + BLUR_SAFETY * swept
 
 
 def between(points: np.ndarray, time: float) -> np.ndarray:
@@ -110,21 +124,22 @@ def defocus_px(depth_m: np.ndarray, focus_m: float, lens: Lens, aperture_f: floa
     return np.asarray(0.5 * diameter_m * 1000 / lens.sensor_width_mm * lens.width)
 
 
-def shadows(points: np.ndarray, key: np.ndarray) -> np.ndarray:
-    """Where the key light throws points [..., 3] on the floor; those above it stay where they are."""
-    below = points[..., 2:] < key[2] - 0.1
-    stretch = np.where(below, key[2] / np.maximum(key[2] - points[..., 2:], 0.1), 1.0)
-    return np.asarray(key + stretch * (points - key))
+def thrown(points: np.ndarray, key: np.ndarray, room: Room) -> np.ndarray:
+    """Where the key light throws the shadows of points [..., 3]: on floor, walls or ceiling."""
+    rays = (points - key).reshape(-1, 3)
+    return np.asarray(key + leaving(key, rays, room)[:, None] * rays).reshape(points.shape)
+
+
+def leaving(start: np.ndarray, rays: np.ndarray, room: Room) -> np.ndarray:
+    """How many times their length rays [N, 3] from a place [3] in a room go until they leave it, [N]."""
+    low, high = np.array([room.x_min, room.y_min, 0.0]), np.array([room.x_max, room.y_max, room.height])
+    safe = np.where(np.abs(rays) < 1e-9, 1e-9, rays)
+    return np.asarray(np.maximum((low - start) / safe, (high - start) / safe).min(axis=1))
 
 
 def room_points(world_from_camera: np.ndarray, lens: Lens, room: Room) -> np.ndarray:
-    """Points of the room [GRID, 3] that a camera [7] sees: where rays through a grid of pixels leave the box."""
-    low, high = np.array([room.x_min, room.y_min, 0.0]), np.array([room.x_max, room.y_max, room.height])
-    start, points = world_from_camera[:3], []
-    for x in np.linspace(0, lens.width, GRID[0]):
-        for y in np.linspace(0, lens.height, GRID[1]):
-            ray = ray_through(np.array([x, y]), world_from_camera, lens)
-            safe = np.where(np.abs(ray) < 1e-9, 1e-9, ray)
-            leaves = np.maximum((low - start) / safe, (high - start) / safe).min()
-            points.append(start + leaves * ray)
-    return np.array(points)
+    """Points of the room [GRID, 3] that a camera [7] sees: where rays through a grid of pixels leave it."""
+    pixels = [(x, y) for x in np.linspace(0, lens.width, GRID[0]) for y in np.linspace(0, lens.height, GRID[1])]
+    rays = np.array([ray_through(np.array(pixel), world_from_camera, lens) for pixel in pixels])
+    start = world_from_camera[:3]
+    return np.asarray(start + leaving(start, rays, room)[:, None] * rays)

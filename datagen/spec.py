@@ -405,6 +405,15 @@ class Room:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Blur:
+    """How far beyond its sharp outline a lens and a shutter show something in a frame, at most [px]."""
+
+    removed: float  # removed objects and people
+    moved: float  # objects that move differently
+    light: float  # shadows of both
+
+
+@dataclass(frozen=True, kw_only=True)
 class Staging:
     """Where camera, room and lights stand; found from both worlds' trajectories once physics is done."""
 
@@ -415,7 +424,7 @@ class Staging:
     pace: Pace = Pace.STATIC  # that was taken: a wished path that cannot keep the action in frame ends as static
     path_scale: float = 0.0  # of the wished path; negative: the other way round; 0: static
     focus_m: tuple[float, ...] = ()  # [num_frames] along the view axis; empty without an aperture
-    blur_px: tuple[float, ...] = ()  # [num_frames], how far beyond sharp silhouettes anything shows; empty: not at all
+    blur_px: tuple[Blur, ...] = ()  # [num_frames]; empty: all is sharp
     key_light: tuple[float, float, float]  # position of its centre
     key_target: tuple[float, float, float]  # point that it faces
 

@@ -20,7 +20,7 @@ from datagen.decorate import decorate
 from datagen.errors import SceneRejected
 from datagen.framing import MARGIN, NEAREST_M, Surroundings, blur_extents, distance_to_boxes, framed, in_camera
 from datagen.seeding import generator_for
-from datagen.spec import LightWish, Pace, Room, SceneSpec, Staging, World
+from datagen.spec import Blur, LightWish, Pace, Room, SceneSpec, Staging, World
 from datagen.trajectory import Trajectory
 from datagen.visibility import place, visible_shares
 
@@ -104,10 +104,17 @@ def stage_scene(
     shell = fit_room(spec, action, path.poses, view.lens, key)
     room, key = decorate(spec, shell, worlds, corners, people, action.hull, path.poses, key)
     focus_m = focus_distances(action, path.poses)
-    blur_px: tuple[float, ...] = ()
+    blur_px: tuple[Blur, ...] = ()
     if spec.camera.blurs:
         still = [place(poses[:1], local)[0] for poses, local in boxes_of(action)]
-        around = Surroundings(moving=action.shown, still=np.reshape(still, (-1, 3)), room=room, key=key)
+        moved = [corners for worlds in action.affected.values() for corners in worlds.values()]
+        around = Surroundings(
+            shown=action.shown,
+            moved=np.concatenate([*moved, np.zeros((spec.clip.num_frames, 0, 3))], axis=1),
+            still=np.reshape(still, (-1, 3)),
+            room=room,
+            key=key,
+        )
         blur_px = blur_extents(spec.camera, view.lens, path.poses, focus_m, around)
     return Staging(
         room=room,

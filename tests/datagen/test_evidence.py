@@ -11,9 +11,11 @@ from scipy import ndimage
 from datagen.camera import Lens, look_at
 from datagen.errors import DataError
 from datagen.evidence import RenderedLayers, change_of_light, derive_layers, moved_flags, with_spill
+from datagen.spec import Blur
 from datagen.trajectory import Trajectory
 
 SHAPE = (2, 40, 60)
+SHARP, SOFT = Blur(removed=0, moved=0, light=0), Blur(removed=2.4, moved=1.0, light=5.0)
 CORNERS = np.array([[x, y, z] for x in (-0.1, 0.1) for y in (-0.1, 0.1) for z in (-0.1, 0.1)])
 LENS = Lens(focal_length_mm=36.0, sensor_width_mm=36.0, width=100, height=60)  # focal_px = 100
 
@@ -279,12 +281,11 @@ def test_blur_widens_every_layer_by_its_extent() -> None:
     shadowed = np.ones((SHAPE[0], 20, 30), dtype=np.float32)
     shadowed[:, 5:10, 14:20] = 0.3
     pictures = rendered(removed_coverage=box(5, 5), light_factual=shadowed)
-    sharp, blurred = derive_layers(pictures, moved()), derive_layers(pictures, moved(), blur_px=(0.0, 2.4))
+    sharp, blurred = derive_layers(pictures, moved()), derive_layers(pictures, moved(), blur_px=(SHARP, SOFT))
     for name, layer in sharp.arrays().items():
         assert np.array_equal(getattr(blurred, name)[0], layer[0])
-    near_removed, near_shadow = (
-        ndimage.distance_transform_edt(~layer[1]) <= 3 for layer in (sharp.removed, sharp.own_effects)
-    )
+    near_removed = ndimage.distance_transform_edt(~sharp.removed[1]) <= 3
+    near_shadow = ndimage.distance_transform_edt(~sharp.own_effects[1]) <= 5
     assert np.array_equal(blurred.removed[1], near_removed) and near_removed.sum() > sharp.removed[1].sum()
     assert np.array_equal(blurred.own_effects[1], near_shadow & ~near_removed)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import lru_cache
 
 import numpy as np
@@ -200,13 +200,14 @@ def test_blur_grows_with_aperture_and_shutter_and_is_absent_without() -> None:
 
     def extents(aperture_f: float = 0.0, shutter: float = 0.0) -> np.ndarray:
         camera = replace(spec.camera, aperture_f=aperture_f, shutter=shutter)
-        return np.array(list(stage(replace(spec, camera=camera)).blur_px))
+        return np.array([astuple(one) for one in stage(replace(spec, camera=camera)).blur_px])
 
     assert not extents().size and not stage(spec).focus_m
     small, wide = extents(aperture_f=8.0), extents(aperture_f=2.0)
     assert (small > 0).all() and wide == pytest.approx(4 * small)
     assert (extents(shutter=0.5)[1:-1] > 1).all()
-    assert extents(shutter=0.5, aperture_f=2.0) == pytest.approx(extents(shutter=0.5) + wide)
+    both, motion = extents(shutter=0.5, aperture_f=2.0), extents(shutter=0.5)
+    assert (both >= np.maximum(motion, wide)).all() and (both <= motion + wide + 1e-6).all() and both.max() > wide.max()
 
 
 def test_projection_of_known_points() -> None:
