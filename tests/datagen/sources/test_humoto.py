@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from datagen.codec import dump_json
 from datagen.errors import DataError, SpecError
+from datagen.people import draw_look
 from datagen.sequence import Sequence
 from datagen.sources.humoto import Plan, SequenceFile, find_sequences, plan_scenes
 from datagen.spec import PhysicsSettings, RenderSettings
@@ -94,6 +96,17 @@ def test_scenes_go_round_robin_over_sequences() -> None:
     assert scenes[0].key.startswith("a-f00")
     assert scenes[0].removed == ("Armature",)
     assert dump_json(scenes[0]) == dump_json(plan(["a", "b", "c"]).scenes[0])
+
+
+def test_every_person_is_drawn_at_planning_with_room_for_what_it_handles() -> None:
+    scenes = plan(["a", "b", "c"]).scenes
+    looks = [scene.people[0].look for scene in scenes]
+    assert None not in looks and len({repr(look) for look in looks}) == len(scenes)
+    for scene, look in zip(scenes, looks, strict=True):
+        assert look is not None
+        wish = draw_look(scene.seed, "Armature")
+        assert replace(look, shape=wish.shape) == wish
+        assert look.shape.belly_m <= wish.shape.belly_m
 
 
 def test_one_bad_sequence_spoils_no_other() -> None:
