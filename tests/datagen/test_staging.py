@@ -13,9 +13,10 @@ from datagen.errors import SceneRejected
 from datagen.framing import MARGIN, NEAREST_M
 from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.spec import Clip, GeometryRef, ObjectSpec, Pace, PersonSpec, RenderSettings, SceneSpec, Staging, World
-from datagen.staging import PATH_SCALES, Action, View, stage_scene
+from datagen.staging import PATH_SCALES, stage_scene
 from datagen.staging import holds as plain
 from datagen.trajectory import Trajectory, apply_pose
+from datagen.views import Action, View
 from datagen.visibility import segments_meet_box, visible_shares
 
 FRAMES, FPS = 12, 12.0
