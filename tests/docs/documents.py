@@ -79,7 +79,7 @@ def group_of(text: str) -> tuple[typer.Typer, list[str]] | None:
 
 
 def parse(text: str) -> tuple[str, dict[str, Any]]:
-    """Command and parameters of a command line, which is parsed as it would be and not run."""
+    """Command and parameters of a line, parsed as it would be and not run; "..." stands for what is required."""
     found = group_of(text)
     assert found is not None, text
     app, arguments = found
@@ -90,8 +90,13 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
         return "", {}
     name, *rest = arguments
     assert name in group.commands, f"{text}: there is no command '{name}'"
-    context = group.commands[name].make_context(name, rest)
-    return name, context.params
+    command = group.commands[name]
+    if "..." in rest:  # what is required, and not of interest there
+        rest = [word for word in rest if word != "..."]
+        for parameter in command.params:
+            if parameter.required and not set(parameter.opts) & set(rest):
+                rest = ["X", *rest] if parameter.param_type_name == "argument" else [parameter.opts[0], "X", *rest]
+    return name, command.make_context(name, rest).params
 
 
 def python_blocks(page: str) -> list[str]:
