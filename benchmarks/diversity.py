@@ -3,10 +3,9 @@
     .venv/bin/python benchmarks/diversity.py [--data DIR] [--gso DIR] [--hdri DIR] [--textures DIR] [--count 100]
                                              [--into docs/LOOK.md]
 
-Plans `--count` scenes of each source through the command line and reads their specs; the embedded
-demo data and objects where no folder is given. Exits with 1 when two scenes look alike or a value is beyond its limits.
-With `--into` the table
-replaces what stands between the two marks of that file.
+Plans `--count` scenes of each source through the command line and reads their specs; the embedded demo data and
+objects where no folder is given. Exits with 1 when two scenes look alike or a value is beyond its limits. With `--into`
+the table replaces what stands between the two marks of that file.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "light.fill_strength": span([kind.fill for kind in LIGHTS.values()]),
     "floor.roughness": span([ranges[2] for ranges in FLOORS.values()]),
     "wall.roughness": span([ranges[2] for ranges in WALLS.values()]),
-    **{f"{part}.color.{channel}": (0.02, 0.9) for part in ("floor", "wall") for channel in range(3)},
+    **{f"{part}.color (luminance)": (0.04, 0.8) for part in ("floor", "wall")},
 }
 KNOWN: Mapping[str, set[str]] = {
     "camera.pace": {pace.value for pace in Pace},
@@ -103,14 +102,16 @@ def plan(options: argparse.Namespace, scratch: Path) -> list[dict[str, Any]]:
 
 
 def values_of(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names and values of a spec's looks; numbers of a colour by channel."""
+    """Dotted names and values of a spec's looks; a colour (linear RGB) is its luminance."""
     if isinstance(node, dict):
         for key, value in node.items():
             if key not in HIDDEN:
                 yield from values_of(value, f"{name}.{key}" if name else key)
+    elif isinstance(node, list) and len(node) == 3 and all(isinstance(channel, float) for channel in node):
+        yield f"{name} (luminance)", float(np.dot(node, (0.2126, 0.7152, 0.0722)))
     elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from values_of(value, name if isinstance(value, dict) else f"{name}.{index}")
+        for value in node:
+            yield from values_of(value, name)
     elif isinstance(node, (str, int, float)) and not isinstance(node, bool):
         yield name, node
 
