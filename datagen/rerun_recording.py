@@ -167,8 +167,8 @@ def _log_still(rr: Any, recording: Any, scene: _Scene, world: World) -> None:
         image_plane_distance=FRUSTUM_M,
     )
     recording.log(f"{world}/camera/picture", lens, static=True)
-    classes = [(int(label), label.name, OVERLAY.get(label, (0, 0, 0))) for label in Label]
-    classes = [(number, name, (*color, 0 if number == Label.KEEP else 255)) for number, name, color in classes]
+    colors = {label: (*OVERLAY[label], 255) if label in OVERLAY else (0, 0, 0, 0) for label in Label}
+    classes = [(int(label), label.name, color) for label, color in colors.items()]
     recording.log(f"{world}/camera/picture/mask", rr.AnnotationContext(classes), static=True)
 
 
