@@ -73,6 +73,8 @@ def describe_invalid(cls: type[Any], error: ValidationError) -> str:
         return f"unknown key '{name}'{did_you_mean(str(location[-1]), _fields_at(cls, location[:-1]))}"
     if problem["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
         return f"key '{name}' is missing"
+    if problem["type"] == "json_invalid":
+        return f"not JSON ({problem['ctx']['error']}); the file is damaged or was cut short"
     expected = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     found = repr(problem["input"])
     return f"'{name}': expected {expected}, found {found if len(found) < 80 else found[:77] + '...'}"

@@ -12,7 +12,7 @@ from synthetic import make_scene, make_spec
 
 from datagen.codec import read_npz, write_json
 from datagen.config import resolve_config
-from datagen.errors import RunFolderError, UserError
+from datagen.errors import DataError, RunFolderError, UserError
 from datagen.gallery_physics import certificate_table, plot_groups, speeds
 from datagen.runs import RunFolder, append_row, open_run
 from datagen.sample import METADATA, PHYSICS, compose_sample, read_sample
@@ -79,6 +79,24 @@ def test_broken_samples_are_named_and_the_others_shown(tmp_path: Path) -> None:
 def test_no_run_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="is no run folder"):
         write_gallery(tmp_path, tmp_path / "page.html")
+
+
+def test_a_run_whose_record_is_damaged_is_one_line(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", "whole")
+    record = folder.root / "run.json"
+    os.truncate(record, record.stat().st_size // 2)
+    with pytest.raises(DataError, match=r"run\.json: not JSON .* the file is damaged or was cut short"):
+        write_gallery(folder.root, tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_rows_that_a_crash_cut_short_are_left_out(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", "whole")
+    append_row(folder.failures, {"key": "x", "stage": "render", "message": "x: crashed", "details": {}})
+    with folder.failures.open("a") as stream:
+        stream.write('{"key": "y", "sta')
+    report = write_gallery(folder.root, tmp_path / "page.html")
+    assert report.samples == 1 and report.failed == 1
 
 
 def test_heights_and_speeds_are_those_of_the_simulation(run: RunFolder) -> None:
