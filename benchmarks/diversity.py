@@ -50,14 +50,13 @@ def span(values: list[tuple[float, float]]) -> tuple[float, float]:
     return min(low for low, _ in values), max(high for _, high in values)
 
 
+ELEVATIONS = [kind.elevation_deg for kind in LIGHTS.values()]
 LIMITS: Mapping[str, tuple[float, float]] = {
     "camera.focal_length_mm": (24.0, 60.0),
     "camera.height_m": (0.5, 2.0),
     "camera.azimuth_rad": TURN,
     "light.key_azimuth_rad": TURN,
-    "light.key_elevation_rad": tuple(
-        math.radians(one) for one in span([kind.elevation_deg for kind in LIGHTS.values()])
-    ),
+    "light.key_elevation_rad": span([(math.radians(a), math.radians(b)) for a, b in ELEVATIONS]),
     "light.key_temperature_k": span([kind.temperature_k for kind in LIGHTS.values()]),
     "light.key_size_m": span([kind.size_m for kind in LIGHTS.values()]),
     "light.key_strength": span([kind.strength for kind in LIGHTS.values()]),

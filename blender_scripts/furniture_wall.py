@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import bpy
 import numpy as np
 
 from blender_scripts.furniture_storage import row_of_books
@@ -73,10 +74,10 @@ def door(site: Site) -> None:
         parts.box((left + 0.12, right - 0.12), (0.018, 0.026), (low, high), leaf, 0.0025)
         parts.box((left + 0.17, right - 0.17), (0.026, 0.03), (low + 0.05, high - 0.05), leaf, 0.0015)
     hinge = 1.0 if site.rng.random() < 0.5 else -1.0
-    x = hinge * (right - 0.06)
-    parts.box((x - 0.02, x + 0.02), (0.018, 0.026), (0.94, 1.12), finish.metal, 0.003)
-    parts.rod((x, 0.02, 1.05), (x, 0.075, 1.05), 0.009, finish.metal)
-    parts.rod((x, 0.075, 1.05), (x - hinge * 0.12, 0.075, 1.05), 0.009, finish.metal)
+    latch = hinge * (right - 0.06)
+    parts.box((latch - 0.02, latch + 0.02), (0.018, 0.026), (0.94, 1.12), finish.metal, 0.003)
+    parts.rod((latch, 0.02, 1.05), (latch, 0.075, 1.05), 0.009, finish.metal)
+    parts.rod((latch, 0.075, 1.05), (latch - hinge * 0.12, 0.075, 1.05), 0.009, finish.metal)
 
 
 def picture(site: Site) -> None:
@@ -93,15 +94,16 @@ def picture(site: Site) -> None:
     x0, x1, z0, z1 = site.left + border, site.right - border, border, site.height - border
     cuts = np.concatenate([[z0], np.sort(rng.uniform(z0, z1, size=int(rng.integers(1, 4)))), [z1]])
     for low, high in itertools.pairwise(cuts):
-        parts.box((x0, x1), (0.012, 0.013), (low, high), _book(site), 0)
+        parts.box((x0, x1), (0.012, 0.013), (low, high), paint(site), 0)
     for _ in range(int(rng.integers(0, 4))):
         radius = float(rng.uniform(0.08, 0.22)) * min(x1 - x0, z1 - z0)
-        x = float(rng.uniform(x0 + radius, x1 - radius))
-        z = float(rng.uniform(z0 + radius, z1 - radius))
-        parts.cone((x, 0.013, z), (x, 0.0138, z), radius, radius, _book(site), 24)
+        at = float(rng.uniform(x0 + radius, x1 - radius))
+        rise = float(rng.uniform(z0 + radius, z1 - radius))
+        parts.cone((at, 0.013, rise), (at, 0.0138, rise), radius, radius, paint(site), 24)
 
 
-def _book(site: Site):  # type: ignore[no-untyped-def]
+def paint(site: Site) -> bpy.types.Material:
+    """One of the room's colours."""
     return site.finish.books[int(site.rng.integers(len(site.finish.books)))]
 
 
