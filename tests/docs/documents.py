@@ -91,11 +91,13 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
     name, *rest = arguments
     assert name in group.commands, f"{text}: there is no command '{name}'"
     command = group.commands[name]
-    if "..." in rest:  # what is required, and not of interest there
-        rest = [word for word in rest if word != "..."]
-        for parameter in command.params:
-            if parameter.required and not set(parameter.opts) & set(rest):
-                rest = ["X", *rest] if parameter.param_type_name == "argument" else [parameter.opts[0], "X", *rest]
+    if "..." in rest:
+        first = [word for word in rest[:1] if word != "..." and not word.startswith("--")]
+        rest = [word for word in rest[len(first) :] if word != "..."]
+        required = [one for one in command.params if one.required and not set(one.opts) & set(rest)]
+        arguments = ["X" for one in required if one.param_type_name == "argument"]
+        options = [word for one in required if one.param_type_name == "option" for word in (one.opts[0], "X")]
+        rest = [*(first or arguments), *options, *rest]
     return name, command.make_context(name, rest).params
 
 
