@@ -35,6 +35,7 @@ help:  ## what there is
 setup: $(READY)  ## .venv with everything, at pinned versions
 
 $(READY): pyproject.toml constraints.txt requirements-nodeps.txt scripts/system_libraries.py
+	@echo "set-up: .venv with everything, 4 GB on disk; pip is silent for some minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-nodeps.txt
