@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from datagen.codec import remove_tree
+from datagen.entry import die_with_parent
 from datagen.errors import VoidgenError
 from datagen.versions import MODELS, versions
 from inference.cli_evaluate import evaluate, metrics_command, report, table
@@ -99,6 +100,7 @@ def warped_noise_command(
     from inference.devices import pick_devices
     from inference.training_noise import fill_noise
 
+    die_with_parent()
     for key in fill_noise(export, scale, seed, pick_devices(device)[0]):
         typer.echo(f"{key}: noise written", err=True)
 

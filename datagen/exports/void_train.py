@@ -11,6 +11,7 @@ stops where a `warped_noise_path` is listed and has no file, so only what is the
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datagen.codec import atomic_folder, partial_of, remove_tree, sha256_file, write_json
+from datagen.entry import PARENT_PID
 from datagen.errors import DataError, RunFolderError
 from datagen.exports.void_eval import samples_of
 from datagen.sample import MASK, METADATA, RGB_FULL, RGB_REMOVED, SampleInfo
@@ -141,7 +143,8 @@ def _make_noise(dest: Path, scale: int, report: Callable[[str], None]) -> None:
     """Fill in noise where there is none, in a process of inference's; it may be interrupted and called again."""
     command = [sys.executable, "-m", "inference", "warped-noise", str(dest), "--scale", str(scale)]
     last = ""
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    own = {**os.environ, PARENT_PID: str(os.getpid())}  # it dies with this process
+    with subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr or ():
             last = line.strip() or last
             if last.endswith(": noise written"):
