@@ -30,10 +30,10 @@ class Parts:
         made = bmesh.ops.create_cube(self.mesh, size=1.0, matrix=Matrix.LocRotScale(middle, None, size))
         corners = made["verts"]
         if edge_m and min(size) > 3 * edge_m:
-            edges = list({edge for corner in corners for edge in corner.link_edges})
+            edges = list(dict.fromkeys(edge for corner in corners for edge in corner.link_edges))  # sets have no order
             made = bmesh.ops.bevel(self.mesh, geom=edges, offset=edge_m, segments=2, profile=0.5, affect="EDGES")
             faces = made["faces"]
-            corners = list({corner for face in faces for corner in face.verts})
+            corners = list(dict.fromkeys(corner for face in faces for corner in face.verts))
         self._paint({face for corner in corners for face in corner.link_faces}, material)
 
     def cushion(self, x: Range, y: Range, z: Range, material: bpy.types.Material) -> None:
