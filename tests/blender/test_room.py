@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from datagen.furnishing import KINDS
+from datagen.look_inputs import check_map
 
 pytestmark = pytest.mark.blender
 
@@ -73,3 +75,62 @@ def test_pieces_are_cheap_and_no_plain_boxes(built: list[dict[str, object]]) -> 
         polygons = int(str(row["polygons"]))
         assert polygons < 30_000
         assert polygons > 30 and (row["kind"] == "switch" or int(str(row["materials"])) >= 1)
+
+
+MAPS = """
+import sys
+import bpy
+import numpy as np
+from pathlib import Path
+from blender_scripts.lights import read_map
+
+image = bpy.data.images.new("map", 64, 32, float_buffer=True)
+pixels = np.ones((32, 64, 4), dtype=np.float32)
+pixels[16:, :, :3] = 4.0  # Blender's first row is the lowest: the upper half is bright
+image.pixels.foreach_set(pixels.ravel())
+image.file_format = "HDR"
+image.filepath_raw = sys.argv[1]
+image.save()
+radiance = read_map(Path(sys.argv[1]))
+assert radiance.shape == (32, 64, 3), radiance.shape
+assert np.allclose(radiance[:16], 4.0, rtol=0.02) and np.allclose(radiance[16:], 1.0, rtol=0.02), radiance[[0, -1], 0]
+"""
+
+
+def test_radiance_maps_are_read_with_the_sky_on_top(tmp_path: Path) -> None:
+    path = tmp_path / "hall.hdr"
+    done = subprocess.run([sys.executable, "-c", MAPS, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    check_map(path)
+
+
+TEXTURED = """
+import sys
+import bpy
+from dataclasses import replace
+from pathlib import Path
+from blender_scripts.materials import surface_material
+from datagen.errors import DataError
+from datagen.look_inputs import read_textures
+from datagen.looks import draw_surface
+
+(texture,) = read_textures(sys.argv[1], "all", "humoto.split")
+wish = replace(draw_surface(1, "floor"), texture=texture)
+material = surface_material(wish, "floor")
+images = sorted(node.image.colorspace_settings.name for node in material.node_tree.nodes if node.type == "TEX_IMAGE")
+assert images == ["Non-Color", "Non-Color", "sRGB"], images
+Path(texture.color.path).write_bytes(b"another")
+try:
+    surface_material(wish, "floor")
+except DataError as error:
+    assert "has changed since the scene was planned" in str(error)
+else:
+    raise AssertionError("a changed picture was taken")
+"""
+
+
+def test_textures_are_laid_out_and_must_not_change(tmp_path: Path) -> None:
+    for name in ("oak_color.png", "oak_roughness.png", "oak_normal_gl.png"):
+        Image.new("RGB", (8, 8), (120, 100, 200)).save(tmp_path / name)
+    done = subprocess.run([sys.executable, "-c", TEXTURED, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
