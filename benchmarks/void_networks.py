@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from inference.checkpoints import BaseConfig
 from inference.lean_vae import lean
 from inference.pipeline import VoidPipeline
-from inference.vae import correct_upsampling, decode_chunks, encode
+from inference.vae import correct_upsampling, decode, decode_chunks, encode, to_host, to_pictures
 
 PARAMETERS = 5_571_462_784
 TRANSFORMER: dict[str, Any] = {
@@ -219,9 +219,15 @@ def encode_all(network: AutoencoderKLCogVideoX, frames: Tensor) -> Tensor:
 
 
 def decode_all(network: AutoencoderKLCogVideoX, latents: Tensor) -> Tensor:
-    """Frames on the CPU, as the pipeline takes them."""
+    """Uint8 frames in main memory, as the pipeline takes them."""
     with torch.inference_mode():
-        return torch.cat([chunk.cpu() for chunk in decode_chunks(network, latents)], dim=2)
+        return to_host(torch.cat([to_pictures(chunk) for chunk in decode_chunks(network, latents)]))
+
+
+def frames_of(network: AutoencoderKLCogVideoX, latents: Tensor) -> Tensor:
+    """The decoder's own numbers, on the device."""
+    with torch.inference_mode():
+        return decode(network, latents)
 
 
 def pipeline(guidance: float = 1.0) -> VoidPipeline:

@@ -63,14 +63,16 @@ class JointBlock(nn.Module):
         """Self-attention over the whole sequence [batch, tokens, dim]; no mask, as the model was trained."""
         batch, length, _ = tokens.shape
         query, key, value = self.to_qkv(tokens).view(batch, length, 3, self.heads, -1).unbind(2)
-        query, key = self.norm_q(query), self.norm_k(key)
         kernel = self.kernel if tokens.is_cuda else Attention.SDPA
         scale = query_scale(kernel, query.shape[-1])
-        if rotary is not None:
-            angles = _with_still_text(rotary, text)
-            query, key = _rotate(query, angles, scale), _rotate(key, angles)
+        if rotary is None:
+            query, key = self.norm_q(query) * scale, self.norm_k(key)
+        elif kernel is Attention.BOUNDED:
+            query = _normed_and_rotated(query, self.norm_q, rotary, text, scale)
+            key = _normed_and_rotated(key, self.norm_k, rotary, text, 1.0)
         else:
-            query = query * scale
+            angles = _with_still_text(rotary, text)
+            query, key = _rotate(self.norm_q(query), angles, scale), _rotate(self.norm_k(key), angles)
         return self.to_out(attention(query, key, value, kernel).reshape(batch, length, -1))
 
     def feed_forward(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -132,6 +134,13 @@ def _modulated(
     parts = norm.linear(norm.silu(temb))[:, None].chunk(6, dim=-1)
     shift, scale, gate = (torch.where(is_text, parts[i + 3], parts[i]) for i in range(3))
     return norm.norm(tokens) * (1 + scale) + shift, gate
+
+
+def _normed_and_rotated(heads: torch.Tensor, norm: nn.Module, rotary: Rotary, text: int, scale: float) -> torch.Tensor:
+    """`_rotate(norm(heads), ...)` in one kernel, without the rounding between the two."""
+    from inference.attention_kernels import norm_and_rotate
+
+    return norm_and_rotate(heads, norm.weight, norm.bias, norm.eps, *rotary, text, scale)
 
 
 def _with_still_text(rotary: Rotary, text: int) -> Rotary:

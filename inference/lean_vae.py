@@ -3,7 +3,8 @@
 Everything lies as [frames, height, width, channels]: a GPU's convolutions want it so, and would copy. A norm, its
 modulation and its activation are one pass, written straight behind the frames that a causal convolution remembers. What
 modulates a pixel is computed on the latents' few pixels and looked up, and pictures that the temporal upsampler repeats
-are convolved once. Rounding differs: one rounding to bf16 stands where diffusers has four.
+are convolved once. A convolution's bias, for which PyTorch passes over the result once more, goes into the norm or
+the sum that reads the result. Rounding differs: one rounding to bf16 stands where diffusers has four.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from torch.nn import functional
 
 Cache = Mapping[str, Any]
 HISTORY = 2  # frames that a causal convolution over three frames remembers
+LARGEST_INPUT = 2**30  # values of a convolution's input that cuDNN takes at once; diffusers splits there too
 
 
 def lean(vae: AutoencoderKLCogVideoX) -> AutoencoderKLCogVideoX:
@@ -52,11 +54,14 @@ class LeanResnet(CogVideoXResnetBlock3D):
         """The block's result, and what its two convolutions remember."""
         cache = conv_cache or {}
         inputs = channels_last(inputs)
-        hidden, first = normed_convolution(inputs, self.norm1, self.conv1, zq, cache.get("conv1"))
-        hidden, second = normed_convolution(hidden, self.norm2, self.conv2, zq, cache.get("conv2"))
+        hidden, first = normed_convolution(inputs, None, self.norm1, self.conv1, zq, cache.get("conv1"))
+        bias = self.conv1.conv.bias
+        hidden, second = normed_convolution(hidden, bias, self.norm2, self.conv2, zq, cache.get("conv2"))
+        bias = self.conv2.conv.bias
         if self.in_channels != self.out_channels:
-            inputs = self.conv_shortcut(inputs)
-        return hidden.add_(inputs), {"conv1": first, "conv2": second}
+            inputs = without_bias(self.conv_shortcut, inputs)
+            bias = bias.float() + self.conv_shortcut.bias
+        return added(hidden, inputs, bias), {"conv1": first, "conv2": second}
 
 
 class ActivatedNorm(CogVideoXSpatialNorm3D):
@@ -66,7 +71,7 @@ class ActivatedNorm(CogVideoXSpatialNorm3D):
         """As diffusers', activated; remembers nothing."""
         f = channels_last(f)
         out = empty_video(f, f.shape[2])
-        norm_into(out, f, self, zq)
+        norm_into(out, f, None, self, zq)
         return out, {}
 
 
@@ -89,27 +94,53 @@ LEAN = {CogVideoXResnetBlock3D: LeanResnet, CogVideoXDownsample3D: LeanDownsampl
 
 
 def normed_convolution(
-    video: Tensor, norm: nn.Module, convolution: CogVideoXCausalConv3d, zq: Tensor | None, history: Tensor | None
+    video: Tensor,
+    bias: Tensor | None,
+    norm: nn.Module,
+    convolution: CogVideoXCausalConv3d,
+    zq: Tensor | None,
+    history: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Norm, activation and causal convolution; and the last frames that went into the convolution."""
+    """Norm of video + bias, activation and causal convolution without its bias; and the last frames that it read."""
     padded = empty_video(video, video.shape[2] + HISTORY)
     now = padded[:, :, HISTORY:]
-    norm_into(now, video, norm, zq)
+    norm_into(now, video, bias, norm, zq)
     padded[:, :, :HISTORY] = now[:, :, :1] if history is None else history
-    return convolution.conv(padded), padded[:, :, -HISTORY:].clone()
+    return without_bias(convolution.conv, padded), padded[:, :, -HISTORY:].clone()
 
 
-def norm_into(out: Tensor, video: Tensor, norm: nn.Module, zq: Tensor | None) -> None:
-    """Write the activated norm of `video` to `out`; both [1, channels, frames, height, width], channels last.
+def without_bias(convolution: nn.Conv3d, video: Tensor) -> Tensor:
+    """The convolution's products of a video, without its bias; channels last."""
+    reach = convolution.kernel_size[0] - 1
+    frames = max(1, LARGEST_INPUT // video[0, :, 0].numel() - reach)
+    parts = [
+        functional.conv3d(video[:, :, start : start + frames + reach], convolution.weight, padding=convolution.padding)
+        for start in range(0, video.shape[2] - reach, frames)
+    ]
+    return channels_last(parts[0] if len(parts) == 1 else torch.cat(parts, dim=2))
+
+
+def added(video: Tensor, other: Tensor, bias: Tensor) -> Tensor:
+    """`video` itself, with `other` and `bias` [channels] added."""
+    if not video.is_cuda:
+        return video.copy_(video.float() + other + bias[:, None, None, None])
+    from inference.norm_kernels import add_biased
+
+    add_biased(rows_of(video), rows_of(other), bias)
+    return video
+
+
+def norm_into(out: Tensor, video: Tensor, bias: Tensor | None, norm: nn.Module, zq: Tensor | None) -> None:
+    """Write the activated norm of `video` + `bias` to `out`; both [1, channels, frames, height, width], channels last.
 
     With `zq` [1, 16, frames, h, w] the norm is spatial: modulated by two maps of the nearest latent pixel.
     """
     group = norm if zq is None else norm.norm_layer
     maps = None if zq is None else (norm.conv_y.conv(zq), norm.conv_b.conv(zq))
     if video.is_cuda and is_power_of_two(video.shape[1]):
-        _norm_by_kernels(out, video, group, maps)
+        _norm_by_kernels(out, video, bias, group, maps)
         return
-    values = group(video)
+    values = group(video if bias is None else video + bias[:, None, None, None])
     if maps is not None:
         frames = nearest_frames(video.shape[2], maps[0].shape[2], video.device)
         scale, shift = (functional.interpolate(one[:, :, frames], size=video.shape[2:]) for one in maps)
@@ -117,11 +148,13 @@ def norm_into(out: Tensor, video: Tensor, norm: nn.Module, zq: Tensor | None) ->
     out.copy_(functional.silu(values))
 
 
-def _norm_by_kernels(out: Tensor, video: Tensor, group: nn.GroupNorm, maps: tuple[Tensor, Tensor] | None) -> None:
+def _norm_by_kernels(
+    out: Tensor, video: Tensor, bias: Tensor | None, group: nn.GroupNorm, maps: tuple[Tensor, Tensor] | None
+) -> None:
     from inference.norm_kernels import channel_sums, modulate
 
     rows, written = rows_of(video), rows_of(out)
-    gain, offset = gain_and_offset(channel_sums(rows), len(rows), group)
+    gain, offset = gain_and_offset(channel_sums(rows), len(rows), bias, group)
     size, style = (*video.shape[3:], 1, 1), None
     if maps is not None:
         size = (*video.shape[3:], *maps[0].shape[3:])
@@ -130,14 +163,21 @@ def _norm_by_kernels(out: Tensor, video: Tensor, group: nn.GroupNorm, maps: tupl
     modulate(rows, written, gain, offset, style, size)
 
 
-def gain_and_offset(sums: Tensor, count: int, group: nn.GroupNorm) -> tuple[Tensor, Tensor]:
-    """Float32 [channels] each: a group norm as gain * value + offset, from float64 [2, channels] sums over `count`."""
+def gain_and_offset(sums: Tensor, count: int, bias: Tensor | None, group: nn.GroupNorm) -> tuple[Tensor, Tensor]:
+    """Float32 [channels] each: the group norm of value + bias as gain * value + offset.
+
+    sums    float64 [2, channels]: of the values and of their squares, over `count` values of each channel
+    """
     channels = sums.shape[1]
+    if bias is None:
+        bias = sums.new_zeros(channels)
+    bias = bias.double()
+    sums = torch.stack([sums[0] + count * bias, sums[1] + (2 * sums[0] + count * bias) * bias])
     first, second = sums.view(2, group.num_groups, -1).sum(2) / (count * channels // group.num_groups)
     spread = (second - first * first).clamp(min=0).add(group.eps).rsqrt()
     repeat = channels // group.num_groups
     gain = spread.repeat_interleave(repeat) * group.weight
-    return gain.float(), (group.bias - first.repeat_interleave(repeat) * gain).float()
+    return gain.float(), (group.bias + (bias - first.repeat_interleave(repeat)) * gain).float()
 
 
 @lru_cache(maxsize=64)

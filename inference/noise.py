@@ -26,15 +26,16 @@ FRAMES_PER_LATENT = 4
 RELEASED_SCALE = 4  # the released script: flow of frames at half size, times 8
 RELEASED_SIZE = (480, 720)
 SMALLEST_WEIGHT = 1e-6
+FIXED_POINT = 2.0**34  # steps of one in sums whose order must not matter
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseField:
     """Noise of one frame at pixel centres; N = height * width, row by row.
 
-    values   float32 [N, channels]
+    values   float32 [channels, N]
     weight   float32 [N], the share of the image that this noise came from; mean 1
-    offset   float32 [N, 2], (x, y) from the pixel centre to where the noise really lies [px], within 0.5
+    offset   float32 [2, N], (x, y) from the pixel centre to where the noise really lies [px], within 0.5
     """
 
     values: torch.Tensor
@@ -104,103 +105,132 @@ def initial_noise(num_pixels: int, channels: int, generator: torch.Generator) ->
     """Unit normals on every pixel."""
     device = generator.device
     return NoiseField(
-        values=torch.randn(num_pixels, channels, generator=generator, device=device),
+        values=torch.randn(channels, num_pixels, generator=generator, device=device),
         weight=torch.ones(num_pixels, device=device),
-        offset=torch.zeros(num_pixels, 2, device=device),
+        offset=torch.zeros(2, num_pixels, device=device),
     )
 
 
 def advect(field: NoiseField, flow: torch.Tensor, generator: torch.Generator) -> NoiseField:
     """The next frame's noise; flow float32 [2, height, width] [px] on the field's own grid."""
     height, width = flow.shape[1:]
-    grid = _pixel_grid(height, width, flow.device)
-    motion = flow.reshape(2, -1).T
+    pixels = height * width
+    grid, motion = _pixel_grid(height, width, flow.device), flow.flatten(1)
 
     reached = grid + field.offset + motion
+    offset = reached - reached.round()
     target, inside = _pixel_index(reached, height, width)
     movers = inside.nonzero()[:, 0]
     target = target[movers]
-    empty = torch.ones(height * width, dtype=torch.bool, device=flow.device)
-    empty[target] = False
+    hits = _counts(target, pixels)
 
-    holes = empty.nonzero()[:, 0]
-    source, known = _pixel_index((grid - motion)[holes], height, width)
+    holes = (hits == 0).nonzero()[:, 0]
+    source, known = _pixel_index((grid - motion)[:, holes], height, width)
     fresh, pulled, source = holes[~known], holes[known], source[known]
+    copies = _counts(source, pixels) + inside  # of each pixel of the frame before
 
-    copies = torch.zeros(height * width, dtype=torch.int64, device=flow.device)
-    copies[movers] = 1
-    copies.index_add_(0, source, torch.ones_like(source))
-    shown = torch.cat([movers, source])  # for every copy, the source pixel that it shows
-    values = _split(field.values, shown, copies, generator)
-    weight = (field.weight / copies.clamp(min=1))[shown]
-
-    moved = len(movers)
-    landed = _meet(
-        values[:moved], weight[:moved], (reached - reached.round())[movers], target, num_pixels=height * width
+    origin = torch.zeros(pixels, dtype=torch.int64, device=flow.device)  # what lies there; of several, one
+    origin[target] = movers
+    origin[pulled] = source
+    split, pullers, apart = _split(field.values, inside, source, copies, generator)
+    share = field.weight / copies.clamp(min=1)
+    landed = NoiseField(
+        values=split[:, origin],
+        weight=share[origin],
+        offset=torch.where(hits > 0, offset[:, origin], 0.0),
     )
-    landed.values[pulled], landed.weight[pulled] = values[moved:], weight[moved:]
-    landed.values[fresh] = torch.randn(len(fresh), values.shape[1], generator=generator, device=flow.device)
+    landed.values[:, pulled[pullers]] = apart
+    _meet(landed, split, share, offset, movers, target, hits)
+    landed.values[:, fresh] = torch.randn(len(split), len(fresh), generator=generator, device=flow.device)
     landed.weight[fresh] = 1.0
     # Shares only matter relative to each other; the floor keeps endless expansion from ending in 0 / 0.
     weight = (landed.weight / landed.weight.mean()).clamp(min=SMALLEST_WEIGHT)
     return NoiseField(values=landed.values, weight=weight, offset=landed.offset)
 
 
-def _split(values: torch.Tensor, shown: torch.Tensor, copies: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Noise of every copy [num_copies, channels]: independent unit normals, also where copies show one source pixel."""
-    out = values[shown]
-    shared = (copies[shown] > 1).nonzero()[:, 0]
-    group = shown[shared]
-    extra = torch.randn(len(shared), values.shape[1], generator=generator, device=values.device)
-    count = copies[group].to(values.dtype)[:, None]
-    mean = _scatter_add(torch.zeros_like(values), group, extra)[group] / count
-    out[shared] = out[shared] / count.sqrt() + extra - mean
-    return out
+def _split(
+    values: torch.Tensor, inside: torch.Tensor, source: torch.Tensor, copies: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Independent noise for pixels of the next frame that show the same one of [channels, N].
+
+    inside, copies  [N]: whether a pixel moves to one of the next frame; how many show it there
+    source          int64 [M]: the pixels that others pull
+    Returns the noise of those that move [channels, N]; which of the M are not alone, and their noise.
+    """
+    shared = copies > 1
+    movers, pullers = (shared & inside).nonzero()[:, 0], shared[source].nonzero()[:, 0]
+    shown = torch.cat([movers, source[pullers]])
+    extra = torch.randn(len(values), len(shown), generator=generator, device=values.device)
+    group, count = (shared.cumsum(0) - 1)[shown], copies[shown].to(values.dtype)
+    mean = _sums(extra, group, int(shared.sum()))[:, group] / count
+    apart = values[:, shown] / count.sqrt() + extra - mean
+    split = values.clone()
+    split[:, movers] = apart[:, : len(movers)]
+    return split, pullers, apart[:, len(movers) :]
 
 
 def _meet(
-    values: torch.Tensor, weight: torch.Tensor, offset: torch.Tensor, target: torch.Tensor, *, num_pixels: int
-) -> NoiseField:
-    """What lies on each pixel after all copies [num_copies, ...] landed on their target; zero where none did."""
-    column = weight[:, None]
-    stacked = torch.cat([values * column, offset * column, column, column**2], dim=1)
-    sums = _scatter_add(stacked.new_zeros(num_pixels, stacked.shape[1]), target, stacked)
-    channels = values.shape[1]
-    total, squared = sums[:, channels + 2], sums[:, channels + 3]
-    floor = torch.finfo(values.dtype).tiny
-    return NoiseField(
-        values=sums[:, :channels] / squared.clamp(min=floor).sqrt()[:, None],
-        weight=total,
-        offset=sums[:, channels : channels + 2] / total.clamp(min=floor)[:, None],
+    landed: NoiseField,
+    values: torch.Tensor,
+    weight: torch.Tensor,
+    offset: torch.Tensor,
+    movers: torch.Tensor,
+    target: torch.Tensor,
+    hits: torch.Tensor,
+) -> None:
+    """Where several pixels landed, put their sums.
+
+    Pixel movers[i] of [..., N] landed on target[i]; hits [N] counts them.
+    """
+    crowded = hits > 1
+    among = crowded[target].nonzero()[:, 0]
+    movers, pixels = movers[among], crowded.nonzero()[:, 0]
+    group = (crowded.cumsum(0) - 1)[target[among]]
+    heaviest = weight.new_zeros(len(pixels)).scatter_reduce_(0, group, weight[movers], "amax")
+    part = weight[movers] / heaviest[group]  # within 0..1, as sums in fixed point need it
+    sums = _sums(
+        torch.cat([values[:, movers] * part, offset[:, movers] * part, part[None], part[None] ** 2]), group, len(pixels)
     )
+    noise, place, total, squared = sums.split([len(values), 2, 1, 1])
+    landed.values[:, pixels] = noise / squared.sqrt()
+    landed.offset[:, pixels] = place / total
+    landed.weight[pixels] = heaviest * total[0]
 
 
-def _scatter_add(into: torch.Tensor, index: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """`into[index] += rows` with repeated indices, in a fixed order: index_add_ on a GPU sums in any order."""
-    if into.is_cuda:
-        return into.index_put_((index,), rows, accumulate=True)
-    return into.index_add_(0, index, rows)
+def _counts(index: torch.Tensor, size: int) -> torch.Tensor:
+    """Int32 [size]: how often each number occurs in `index`."""
+    ones = torch.ones(1, dtype=torch.int32, device=index.device).expand(len(index))
+    return torch.zeros(size, dtype=torch.int32, device=index.device).index_add_(0, index, ones)
+
+
+def _sums(columns: torch.Tensor, group: torch.Tensor, groups: int) -> torch.Tensor:
+    """Float32 [rows, groups]: the columns [rows, n] of each group, summed as integers.
+
+    A GPU adds in any order; sums of integers do not depend on it. 2^24 values of up to 16 stay within int64.
+    """
+    whole = (columns * FIXED_POINT).to(torch.int64)
+    sums = whole.new_zeros(len(columns), groups).index_add_(1, group, whole)
+    return (sums.double() / FIXED_POINT).to(columns.dtype)
 
 
 def _pixel_grid(height: int, width: int, device: torch.device) -> torch.Tensor:
-    """Float32 [N, 2], (x, y) of every pixel."""
+    """Float32 [2, N], (x, y) of every pixel."""
     y, x = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
-    return torch.stack([x.reshape(-1), y.reshape(-1)], dim=1).to(torch.float32)
+    return torch.stack([x.reshape(-1), y.reshape(-1)]).to(torch.float32)
 
 
 def _pixel_index(position: torch.Tensor, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Index of the nearest pixel (int64) and whether it is in the image, for (x, y) positions [M, 2]."""
+    """Index of the nearest pixel (int64) and whether it is in the image, for (x, y) positions [2, M]."""
     # Clamped before the cast: a huge float has no int64.
-    x = position[:, 0].round().clamp(-1, width).to(torch.int64)
-    y = position[:, 1].round().clamp(-1, height).to(torch.int64)
+    x = position[0].round().clamp(-1, width).to(torch.int64)
+    y = position[1].round().clamp(-1, height).to(torch.int64)
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     return y * width + x, inside
 
 
 def _to_latent(values: torch.Tensor, height: int, width: int, block: int) -> torch.Tensor:
     """[channels, height / block, width / block]: block means times the block's side, so that the variance stays one."""
-    blocks = values.view(height // block, block, width // block, block, -1)
-    return blocks.mean(dim=(1, 3)).permute(2, 0, 1) * block
+    return values.view(-1, height // block, block, width // block, block).mean(dim=(2, 4)) * block
 
 
 def _released_crop(flow: torch.Tensor) -> torch.Tensor:

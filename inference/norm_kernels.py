@@ -11,14 +11,14 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-TILE = 8192  # values a program works on at once
+TILE = 4096  # values a program works on at once
 SUM_PROGRAMS = 1056  # eight for each multiprocessor of an H100
 
 
 def channel_sums(rows: Tensor) -> Tensor:
     """Float64 [2, channels]: sums and sums of squares of [rows, channels]; the number of channels is a power of two."""
     count, channels = rows.shape
-    block = TILE // channels
+    block = max(1, TILE // channels)
     steps = triton.cdiv(triton.cdiv(count, SUM_PROGRAMS), block)
     programs = triton.cdiv(count, steps * block)
     partial = torch.empty(programs, 2, channels, dtype=torch.float32, device=rows.device)
@@ -42,7 +42,7 @@ def modulate(
     size           height and width of the rows' pictures, then of the style's
     """
     count, channels = rows.shape
-    block = max(1, TILE // 2 // channels)
+    block = max(1, TILE // channels)
     scale, shift, frame = style if style is not None else (gain, gain, gain)
     _modulate_kernel[(triton.cdiv(count, block),)](
         rows,
@@ -60,20 +60,36 @@ def modulate(
     )
 
 
+def add_biased(rows: Tensor, other: Tensor, bias: Tensor) -> None:
+    """rows += other + bias, in place; [rows, channels] twice, contiguous, and [channels]; rounded once."""
+    count, channels = rows.numel(), rows.shape[1]
+    _add_kernel[(triton.cdiv(count, TILE),)](rows, other, bias, count, CHANNELS=channels, BLOCK=TILE)
+
+
+@triton.jit
+def _add_kernel(rows, other, bias, count, CHANNELS: tl.constexpr, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: N803
+    place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    inside = place < count
+    values = tl.load(rows + place, mask=inside, other=0.0).to(tl.float32)
+    values += tl.load(other + place, mask=inside, other=0.0).to(tl.float32)
+    values += tl.load(bias + place % CHANNELS).to(tl.float32)
+    tl.store(rows + place, values.to(rows.dtype.element_ty), mask=inside)
+
+
 @triton.jit
 def _sum_kernel(rows, partial, count, steps, CHANNELS: tl.constexpr, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: N803
     program = tl.program_id(0)
     channel = tl.arange(0, CHANNELS)
-    total = tl.zeros([CHANNELS], dtype=tl.float32)
-    squares = tl.zeros([CHANNELS], dtype=tl.float32)
+    total = tl.zeros([BLOCK, CHANNELS], dtype=tl.float32)  # threads meet once, at the end
+    squares = tl.zeros([BLOCK, CHANNELS], dtype=tl.float32)
     for step in range(steps):
         row = (program * steps + step) * BLOCK + tl.arange(0, BLOCK)
         place = row.to(tl.int64)[:, None] * CHANNELS + channel[None, :]
         values = tl.load(rows + place, mask=row[:, None] < count, other=0.0).to(tl.float32)
-        total += tl.sum(values, axis=0)
-        squares += tl.sum(values * values, axis=0)
-    tl.store(partial + program * 2 * CHANNELS + channel, total)
-    tl.store(partial + (program * 2 + 1) * CHANNELS + channel, squares)
+        total += values
+        squares += values * values
+    tl.store(partial + program * 2 * CHANNELS + channel, tl.sum(total, axis=0))
+    tl.store(partial + (program * 2 + 1) * CHANNELS + channel, tl.sum(squares, axis=0))
 
 
 @triton.jit

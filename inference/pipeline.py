@@ -210,7 +210,7 @@ class VoidPipeline:
         with self._working(self.transformer):
             for number, timestep in enumerate(self.scheduler.timesteps.tolist(), start=1):
                 latents = blend(latents, windows, self._stepper(latents, condition, texts, timestep))
-                _check_finite(latents, f"step {number} of {settings.steps}")
+                _check_finite(torch.isfinite(latents).all(), f"step {number} of {settings.steps}")
                 if on_step:
                     on_step(number, settings.steps)
         return latents
@@ -262,13 +262,13 @@ class VoidPipeline:
 
     def _decode(self, latents: Tensor) -> Tensor:
         """Frames uint8 [4n - 3, height, width, 3] on the CPU."""
-        chunks = []
+        chunks, finite = [], torch.tensor(True, device=self.device)
         with self._working(self.vae):
             for chunk in vae_steps.decode_chunks(self.vae, latents.to(self.dtype)):
-                _check_finite(chunk, "decoding")
-                picture = (chunk[0].float() / 2 + 0.5).clamp(0, 1) * 255
-                chunks.append(picture.round().byte().permute(1, 2, 3, 0).cpu())
-        return torch.cat(chunks)
+                finite &= torch.isfinite(chunk).all()
+                chunks.append(vae_steps.to_pictures(chunk))
+        _check_finite(finite, "decoding")
+        return vae_steps.to_host(torch.cat(chunks))  # the device is waited for once
 
     @contextmanager
     def _working(self, model: nn.Module) -> Iterator[None]:
@@ -292,8 +292,8 @@ def _same_length(source: Tensor, labels: Tensor, settings: Settings) -> int:
     return len(source)
 
 
-def _check_finite(values: Tensor, where: str) -> None:
-    if not torch.isfinite(values).all():
+def _check_finite(finite: Tensor, where: str) -> None:
+    if not finite:
         raise NonFiniteError(
             f"the model's result is not finite after {where}; the weights are damaged or were converted through fp16: "
             "download them again (nothing was written)"

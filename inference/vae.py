@@ -49,6 +49,19 @@ def decode_chunks(vae: AutoencoderKLCogVideoX, latents: Tensor) -> Iterator[Tens
         yield frames
 
 
+def to_pictures(frames: Tensor) -> Tensor:
+    """Uint8 [num_frames, height, width, 3] of frames [1, 3, num_frames, height, width] in [-1, 1]; on their device."""
+    return ((frames[0].float() / 2 + 0.5).clamp(0, 1) * 255).round().byte().permute(1, 2, 3, 0)
+
+
+def to_host(values: Tensor) -> Tensor:
+    """`values` in main memory; from a GPU into pages that stay in place, ten times faster than into fresh ones."""
+    if not values.is_cuda:
+        return values
+    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    return host.copy_(values)
+
+
 def correct_upsampling(vae: AutoencoderKLCogVideoX) -> AutoencoderKLCogVideoX:
     """`vae` itself, its temporal upsamplers replaced by ones that are told where in the video they are.
 

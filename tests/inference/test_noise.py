@@ -7,7 +7,7 @@ import torch
 from scipy import stats
 
 from datagen.errors import DataError
-from inference.noise import warped_noise
+from inference.noise import _sums, warped_noise
 from inference.settings import NoiseResample
 
 HEIGHT, WIDTH, FIELDS = 64, 96, 8
@@ -93,3 +93,14 @@ def test_flow_that_does_not_fit_is_refused(shape: tuple[int, ...]) -> None:
 def test_flow_that_is_not_finite_is_refused() -> None:
     with pytest.raises(DataError, match="not finite"):
         warp(torch.full((8, 2, 64, 96), float("nan")))
+
+
+def test_sums_of_groups_do_not_depend_on_the_order() -> None:
+    """A GPU adds in any order: the same bits must come out."""
+    drawn = torch.Generator().manual_seed(5)
+    rows, group = torch.randn(3, 5000, generator=drawn), torch.randint(7, (5000,), generator=drawn)
+    order = torch.randperm(5000, generator=drawn)
+    found = _sums(rows, group, 7)
+    assert torch.equal(found, _sums(rows[:, order], group[order], 7))
+    expected = torch.zeros(3, 7, dtype=torch.float64).index_add_(1, group, rows.double())
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-6)

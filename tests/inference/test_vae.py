@@ -10,6 +10,7 @@ from diffusers import AutoencoderKLCogVideoX
 from tiny_clips import TinyModel
 from torch import Tensor, nn
 
+from inference import lean_vae
 from inference.checkpoints import load_vae
 from inference.vae import correct_upsampling, decode, decode_chunks, encode
 
@@ -115,3 +116,13 @@ def test_lean_blocks_compute_what_the_stock_ones_do(
     latents = latents_of_noise(count, 2, 3)
     correct_upsampling(stock)
     torch.testing.assert_close(decode(vae, latents), decode(stock, latents), atol=1e-5, rtol=1e-5)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("frames", [5, 9, 12])
+def test_long_inputs_are_convolved_in_parts(monkeypatch: pytest.MonkeyPatch, frames: int) -> None:
+    convolution = nn.Conv3d(4, 6, 3, padding=(0, 1, 1))
+    video = torch.randn(1, 4, frames, 5, 7, generator=torch.Generator().manual_seed(0))
+    expected = convolution(video) - convolution.bias[:, None, None, None]
+    monkeypatch.setattr(lean_vae, "LARGEST_INPUT", 5 * video[0, :, 0].numel())
+    torch.testing.assert_close(lean_vae.without_bias(convolution, video), expected, atol=1e-5, rtol=1e-5)
