@@ -2,7 +2,7 @@
 
 Softmax usually subtracts the largest logit, since exp might overflow. VOID's queries and keys are normed, so their
 logits are bounded before they are known (`inference.attention.logit_bound`): no maximum is sought, and
-the exponential, which bounds heads of size 64, is all that is left between the two products.
+the exponential is all that is left between the two products.
 """
 
 from __future__ import annotations
