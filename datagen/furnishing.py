@@ -22,6 +22,7 @@ Span = tuple[float, float]
 
 TRIES = 14  # places for a piece, before it is left out
 SECOND_SHARE = 0.35  # of a kind's weight that is left each time it was drawn
+SINGLE = ("clock", "coat_rack", "fridge", "whiteboard")  # one in a room is enough
 CORNER_M = 0.04  # from a corner of the room
 BETWEEN_M = 0.05  # between two pieces
 WALL_PER_PIECE_M = 1.7  # floor pieces a room gets: one for so much wall
@@ -226,6 +227,6 @@ def _drawn(rng: np.random.Generator, weights: Mapping[str, float], count: int) -
     result: list[str] = []
     for _ in range(count):
         place = int(rng.choice(len(names), p=shares / shares.sum()))
-        shares[place] *= SECOND_SHARE
+        shares[place] *= 0.0 if names[place] in SINGLE else SECOND_SHARE
         result.append(names[place])
     return result
