@@ -143,7 +143,7 @@ def test_a_mask_of_another_video_is_refused(tmp_path: Path, shape: tuple[int, in
 def test_a_coloured_mask_is_named_when_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = np.repeat(random_mask(32, 32, 3)[..., None], 3, axis=3)
     frames[2, 5, 7] = (255, 0, 0)
-    monkeypatch.setattr(video, "iterate_rgb", lambda path: iter(frames))
+    monkeypatch.setattr(video, "iterate_rgb", lambda path, contents=None: iter(frames))
     with pytest.raises(
         DataError, match=r"m\.mp4: frame 2 is coloured in 1 pixels, e\.g\. \(255, 0, 0\) in row 5, column 7"
     ):
@@ -152,7 +152,7 @@ def test_a_coloured_mask_is_named_when_read(tmp_path: Path, monkeypatch: pytest.
 
 def test_frames_that_change_their_size_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     frames = [np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6, 3), np.uint8), np.zeros((8, 6, 3), np.uint8)]
-    monkeypatch.setattr(video, "iterate_rgb", lambda path: iter(frames))
+    monkeypatch.setattr(video, "iterate_rgb", lambda path, contents=None: iter(frames))
     for read in (decode_rgb, decode_grey, decode_mask):
         with pytest.raises(DataError, match=r"m\.mp4: frame 2 is 6x8, frame 0 6x4"):
             read(Path("m.mp4"))
