@@ -19,7 +19,7 @@ pytestmark = pytest.mark.blender
 SLACK_M = 1e-4
 OUTSIDE_M = 0.2  # a window's panes and what is seen through them lie behind the wall
 BUILD_ALL = """
-import json, sys
+import hashlib, json, sys
 import bpy
 import numpy as np
 from blender_scripts.finishes import Finishes
@@ -42,9 +42,11 @@ for seed in range(4):
         bpy.context.view_layer.update()
         world = np.array(thing.matrix_world)
         at = np.array([vertex.co for vertex in thing.data.vertices]) @ world[:3, :3].T + world[:3, 3]
+        faces = [(tuple(face.vertices), face.material_index) for face in thing.data.polygons]
         rows.append({"kind": kind, "low": at.min(0).tolist(), "high": at.max(0).tolist(),
                      "box": box_of(piece, room).tolist(), "wall": piece.wall, "polygons": len(thing.data.polygons),
-                     "materials": len(thing.data.materials)})
+                     "materials": len(thing.data.materials),
+                     "mesh": hashlib.sha256(repr(faces).encode() + at.tobytes()).hexdigest()})
 json.dump(rows, open(sys.argv[1], "w"))
 """
 
@@ -68,6 +70,12 @@ def test_a_piece_stays_in_its_box(built: list[dict[str, object]], kind: str) -> 
             bound[axis] += sign * OUTSIDE_M
         assert (np.array(row["low"]) >= low - SLACK_M).all(), row
         assert (np.array(row["high"]) <= high + SLACK_M).all(), row
+
+
+def test_another_process_builds_the_same_meshes(built: list[dict[str, object]], tmp_path: Path) -> None:
+    again = tmp_path / "pieces.json"
+    subprocess.run([sys.executable, "-c", BUILD_ALL, str(again)], check=True, capture_output=True)
+    assert json.loads(again.read_text()) == built
 
 
 def test_pieces_are_cheap_and_no_plain_boxes(built: list[dict[str, object]]) -> None:
