@@ -132,10 +132,10 @@ def _draw_band(band: Band) -> Image.Image:
     _draw_title(draw, band.metadata.key, lines, sheet_width)
     for column, frame in enumerate(band.frames):
         at = (MARGIN + LABEL_WIDTH + column * (cell[0] + GAP), top)
-        draw.text(at, f"frame {frame}   {frame / band.metadata.fps:.2f} s", fill=FAINT, font=_font(TEXT_SIZE))
+        draw.text(at, f"frame {frame}   {frame / band.metadata.fps:.2f} s", fill=FAINT, font=font(TEXT_SIZE))
     for row, (label, pictures) in enumerate(band.rows):
         y = top + LINE + row * (cell[1] + GAP)
-        draw.text((MARGIN, y + 4), label, fill=INK, font=_font(TEXT_SIZE))
+        draw.text((MARGIN, y + 4), label, fill=INK, font=font(TEXT_SIZE))
         for column, picture in enumerate(pictures):
             x = MARGIN + LABEL_WIDTH + column * (cell[0] + GAP)
             image.paste(_fit(picture, cell), (x, y))
@@ -165,18 +165,18 @@ def _title_lines(metadata: SampleMetadata, num_letters: int) -> list[str]:
 
 def _draw_title(draw: ImageDraw.ImageDraw, key: str, lines: Sequence[str], width: int) -> None:
     """Key, legend of the mask colours, and the lines below."""
-    draw.text((MARGIN, MARGIN), key, fill=INK, font=_font(TITLE_SIZE))
+    draw.text((MARGIN, MARGIN), key, fill=INK, font=font(TITLE_SIZE))
     x = width - MARGIN - 100 * len(OVERLAY)
     for label, color in OVERLAY.items():
         draw.rectangle((x, MARGIN + 3, x + 13, MARGIN + 16), fill=color)
-        draw.text((x + 18, MARGIN + 2), label.name, fill=INK, font=_font(TEXT_SIZE))
+        draw.text((x + 18, MARGIN + 2), label.name, fill=INK, font=font(TEXT_SIZE))
         x += 100
     for number, line in enumerate(lines):
         y = MARGIN + TITLE_SIZE + 8 + number * LINE
-        draw.text((MARGIN, y), line, fill=FAINT, font=_font(TEXT_SIZE))
+        draw.text((MARGIN, y), line, fill=FAINT, font=font(TEXT_SIZE))
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
