@@ -15,6 +15,12 @@ WOODS = ((0.72, 0.55, 0.37), (0.62, 0.44, 0.28), (0.44, 0.29, 0.19), (0.80, 0.69
 FRONTS = ((0.88, 0.87, 0.84), (0.62, 0.68, 0.66), (0.36, 0.42, 0.45), (0.80, 0.76, 0.68), (0.45, 0.52, 0.44))
 FABRICS = ((0.45, 0.46, 0.48), (0.30, 0.36, 0.42), (0.62, 0.54, 0.44), (0.48, 0.30, 0.24), (0.36, 0.42, 0.34))
 STEELS = ((0.35, 0.40, 0.42), (0.55, 0.56, 0.55), (0.22, 0.30, 0.38), (0.30, 0.36, 0.30))
+SPINES = (  # of books, boxes and prints
+    *((0.82, 0.78, 0.68), (0.74, 0.72, 0.70), (0.15, 0.15, 0.17), (0.46, 0.16, 0.13), (0.34, 0.22, 0.16)),
+    *((0.15, 0.22, 0.34), (0.70, 0.54, 0.25), (0.19, 0.30, 0.23), (0.67, 0.36, 0.20), (0.36, 0.42, 0.46)),
+    *((0.27, 0.44, 0.47), (0.60, 0.48, 0.40)),
+)
+CUSHIONS = ((0.68, 0.53, 0.24), (0.58, 0.32, 0.22), (0.24, 0.36, 0.44), (0.76, 0.72, 0.62), (0.42, 0.47, 0.36))
 NUM_BOOKS = 7
 DAYLIGHT = 3.2  # radiance of the sky outside
 DUSK = 0.12
@@ -90,7 +96,7 @@ class Finishes:
     @cached_property
     def accent(self) -> bpy.types.Material:
         """Of cushions and small things."""
-        return self._woven("accent", draw_color(self.rng("accent"), (0.0, 1.0), (0.3, 0.6), (0.35, 0.7)))
+        return self._woven("accent", self._one("accent", CUSHIONS))
 
     @cached_property
     def curtain(self) -> bpy.types.Material:
@@ -126,7 +132,8 @@ class Finishes:
     def books(self) -> tuple[bpy.types.Material, ...]:
         """Spines and boxes of several colours."""
         rng = self.rng("books")
-        colors = [draw_color(rng, (0.0, 1.0), (0.1, 0.55), (0.2, 0.75)) for _ in range(NUM_BOOKS)]
+        drawn = rng.choice(len(SPINES), size=NUM_BOOKS, replace=False)
+        colors = [scaled(linear_from_srgb(SPINES[int(place)]), float(rng.uniform(0.75, 1.2))) for place in drawn]
         return tuple(plain(f"book {index}", color, 0.6) for index, color in enumerate(colors))
 
     @cached_property

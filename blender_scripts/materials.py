@@ -9,7 +9,7 @@ import bpy
 
 from blender_scripts.nodes import Color, Graph, draw_color, new_material, scaled
 from datagen.errors import SpecError, did_you_mean
-from datagen.looks import linear_from_srgb
+from datagen.looks import PAINTS, linear_from_srgb
 from datagen.seeding import generator_for
 from datagen.spec import SurfaceWish, TextureSet
 
@@ -148,7 +148,8 @@ def _wainscot(graph: Graph, metres: bpy.types.NodeSocket, wish: SurfaceWish) -> 
 def _half_tiled(graph: Graph, metres: bpy.types.NodeSocket, wish: SurfaceWish) -> bpy.types.NodeSocket:
     """A kitchen's wall: glazed tiles to above the worktop, paint over them."""
     rng = generator_for(wish.seed, "glaze")
-    glaze = draw_color(rng, (0.0, 1.0), (0.02, 0.22), (0.66, 0.86))
+    hue = PAINTS[int(rng.integers(len(PAINTS)))]
+    glaze = draw_color(rng, hue, (0.02, 0.22), (0.66, 0.86))
     ratio = float(rng.choice([1.0, 2.0]))
     uv = graph.add("ShaderNodeUVMap").outputs[0]
     tiles = _bricks(

@@ -8,7 +8,7 @@ window's light from it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +22,7 @@ Span = tuple[float, float]
 
 TRIES = 14  # places for a piece, before it is left out
 SECOND_SHARE = 0.35  # of a kind's weight that is left each time it was drawn
-SINGLE = ("clock", "coat_rack", "fridge", "whiteboard")  # one in a room is enough
+SINGLE = ("clock", "coat_rack", "fridge", "radiator", "whiteboard")  # one in a room is enough; radiators under windows
 CORNER_M = 0.04  # from a corner of the room
 BETWEEN_M = 0.05  # between two pieces
 WALL_PER_PIECE_M = 1.7  # floor pieces a room gets: one for so much wall
@@ -176,10 +176,11 @@ def furnish(room: Room, kind: RoomKind, seed: int, occupied: Occupied, window_to
     holds = FURNITURE[kind]
     perimeter = sum(wall.length for wall in furnisher.walls)
     count = max(len(holds.first), round(perimeter / WALL_PER_PIECE_M))
-    for name in (*holds.first, *_drawn(rng, holds.floor, count - len(holds.first))):
+    standing = [*holds.first, *(piece.kind for piece in furnisher.pieces)]
+    for name in (*holds.first, *_drawn(rng, holds.floor, count - len(holds.first), standing)):
         if furnisher.place(name) and name == "counter":
             _put_above(furnisher, "wall_cupboard")
-    for name in _drawn(rng, holds.hung, count):
+    for name in _drawn(rng, holds.hung, count, ()):
         furnisher.place(name)
     return replace(room, pieces=tuple(furnisher.pieces), key_window=key_window)
 
@@ -221,12 +222,20 @@ def _put_above(furnisher: Furnisher, kind: str) -> None:
         furnisher.put(replace(drawn, width_m=min(below.width_m, drawn.width_m + 0.6), along_m=below.along_m))
 
 
-def _drawn(rng: np.random.Generator, weights: Mapping[str, float], count: int) -> list[str]:
-    """So many kinds, each less likely the more often it was drawn."""
-    names, shares = list(weights), np.array(list(weights.values()))
+def _drawn(rng: np.random.Generator, weights: Mapping[str, float], count: int, standing: Sequence[str]) -> list[str]:
+    """So many kinds, each less likely the more often it was drawn or stands already."""
+    shares = {name: share * _left(name, standing.count(name)) for name, share in weights.items()}
     result: list[str] = []
     for _ in range(count):
-        place = int(rng.choice(len(names), p=shares / shares.sum()))
-        shares[place] *= 0.0 if names[place] in SINGLE else SECOND_SHARE
-        result.append(names[place])
+        total = sum(shares.values())
+        name = str(rng.choice(list(shares), p=[share / total for share in shares.values()]))
+        shares[name] *= _left(name, 1)
+        result.append(name)
     return result
+
+
+def _left(name: str, times: int) -> float:
+    """What is left of a kind's weight once it stands so many times."""
+    if name in SINGLE:
+        return 0.0 if times else 1.0
+    return float(SECOND_SHARE**times)

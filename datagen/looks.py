@@ -64,23 +64,27 @@ LIGHTS = {
 
 Range = tuple[float, float]
 
-# kind: (hue, saturation, value) ranges in sRGB, size of a piece [m], roughness
-FLOORS: dict[str, tuple[tuple[Range, Range, Range], Range, Range]] = {
-    "wood": (((0.06, 0.095), (0.26, 0.50), (0.40, 0.68)), (0.10, 0.20), (0.40, 0.60)),
-    "parquet": (((0.055, 0.09), (0.28, 0.50), (0.40, 0.64)), (0.07, 0.10), (0.32, 0.50)),
-    "tiles": (((0.06, 0.14), (0.04, 0.20), (0.50, 0.72)), (0.30, 0.60), (0.30, 0.5)),
-    "stone": (((0.06, 0.13), (0.03, 0.16), (0.42, 0.66)), (0.40, 0.80), (0.28, 0.5)),
-    "linoleum": (((0.04, 0.60), (0.06, 0.24), (0.42, 0.66)), (1.0, 2.0), (0.42, 0.6)),
-    "carpet": (((0.00, 1.00), (0.06, 0.24), (0.36, 0.60)), (0.01, 0.02), (0.90, 1.00)),
-    "concrete": (((0.07, 0.14), (0.02, 0.09), (0.46, 0.64)), (0.80, 1.60), (0.50, 0.75)),
+# hues of paint and cloth that rooms have, one drawn as often as another: warm ones three times
+PAINTS: tuple[Range, ...] = ((0.05, 0.14), (0.05, 0.14), (0.05, 0.14), (0.24, 0.42), (0.52, 0.62))
+CLOTHS: tuple[Range, ...] = ((0.00, 0.13), (0.05, 0.13), (0.25, 0.40), (0.54, 0.64))
+
+# kind: hues, saturation and value in sRGB, size of a piece [m], roughness
+FLOORS: dict[str, tuple[tuple[tuple[Range, ...], Range, Range], Range, Range]] = {
+    "wood": ((((0.06, 0.095),), (0.26, 0.50), (0.40, 0.68)), (0.10, 0.20), (0.40, 0.60)),
+    "parquet": ((((0.055, 0.09),), (0.28, 0.50), (0.40, 0.64)), (0.07, 0.10), (0.32, 0.50)),
+    "tiles": ((((0.06, 0.14),), (0.04, 0.20), (0.50, 0.72)), (0.30, 0.60), (0.30, 0.5)),
+    "stone": ((((0.06, 0.13),), (0.03, 0.16), (0.42, 0.66)), (0.40, 0.80), (0.28, 0.5)),
+    "linoleum": ((PAINTS, (0.06, 0.24), (0.42, 0.66)), (1.0, 2.0), (0.42, 0.6)),
+    "carpet": ((CLOTHS, (0.06, 0.24), (0.36, 0.60)), (0.01, 0.02), (0.90, 1.00)),
+    "concrete": ((((0.07, 0.14),), (0.02, 0.09), (0.46, 0.64)), (0.80, 1.60), (0.50, 0.75)),
 }
-WALLS: dict[str, tuple[tuple[Range, Range, Range], Range, Range]] = {
-    "plaster": (((0.05, 0.62), (0.02, 0.14), (0.68, 0.86)), (0.60, 1.20), (0.80, 0.95)),
-    "wallpaper": (((0.05, 0.62), (0.05, 0.18), (0.66, 0.84)), (0.08, 0.26), (0.75, 0.9)),
-    "wainscot": (((0.05, 0.60), (0.06, 0.30), (0.58, 0.80)), (0.09, 0.16), (0.75, 0.9)),
-    "half tiled": (((0.05, 0.62), (0.03, 0.16), (0.70, 0.86)), (0.10, 0.20), (0.75, 0.9)),
-    "bricks": (((0.02, 0.06), (0.25, 0.45), (0.48, 0.66)), (0.21, 0.25), (0.80, 0.95)),
-    "concrete": (((0.07, 0.14), (0.02, 0.07), (0.60, 0.76)), (0.80, 1.60), (0.60, 0.85)),
+WALLS: dict[str, tuple[tuple[tuple[Range, ...], Range, Range], Range, Range]] = {
+    "plaster": ((PAINTS, (0.02, 0.14), (0.68, 0.86)), (0.60, 1.20), (0.80, 0.95)),
+    "wallpaper": ((PAINTS, (0.05, 0.18), (0.66, 0.84)), (0.08, 0.26), (0.75, 0.9)),
+    "wainscot": ((PAINTS, (0.06, 0.30), (0.58, 0.80)), (0.09, 0.16), (0.75, 0.9)),
+    "half tiled": ((PAINTS, (0.03, 0.16), (0.70, 0.86)), (0.10, 0.20), (0.75, 0.9)),
+    "bricks": ((((0.02, 0.06),), (0.25, 0.45), (0.48, 0.66)), (0.21, 0.25), (0.80, 0.95)),
+    "concrete": ((((0.07, 0.14),), (0.02, 0.07), (0.60, 0.76)), (0.80, 1.60), (0.60, 0.85)),
 }
 SURFACES = {"floor": FLOORS, "wall": WALLS}
 SURFACE_SHARES: dict[str, dict[RoomKind, dict[str, float]]] = {
@@ -179,8 +183,9 @@ def draw_surface(
     rng = generator_for(seed, "surface", part)
     shares = SURFACE_SHARES[part][room]
     kind = str(rng.choice(list(shares), p=list(shares.values())))
-    hsv_ranges, scale_m, roughness = SURFACES[part][kind]
-    hue, saturation, value = (float(rng.uniform(*span)) for span in hsv_ranges)
+    (hues, *others), scale_m, roughness = SURFACES[part][kind]
+    spans = (hues[int(rng.integers(len(hues)))], *others)
+    hue, saturation, value = (float(rng.uniform(*span)) for span in spans)
     wish = SurfaceWish(
         kind=kind,
         color=linear_from_srgb(colorsys.hsv_to_rgb(hue, saturation, value)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from datagen.clearance import Occupied, check_room, crosses, obstacles, occupied_by
 from datagen.errors import DecorationInTheWay
-from datagen.furnishing import FURNITURE, KINDS, furnish, window_light
+from datagen.furnishing import FURNITURE, KINDS, SINGLE, furnish, window_light
 from datagen.rooms import box_of, walls_of
 from datagen.spec import Piece, Room, RoomKind
 
@@ -45,6 +46,14 @@ def test_rooms_are_furnished_and_clear(kind: RoomKind) -> None:
             assert (high <= [ROOM.x_max + 1e-9, ROOM.y_max + 1e-9, ROOM.height]).all()
             for other_low, other_high in boxes[index + 1 :]:
                 assert not ((low < other_high) & (high > other_low)).all()
+
+
+@pytest.mark.parametrize("kind", list(RoomKind))
+def test_a_room_has_one_of_what_one_is_enough_of(kind: RoomKind) -> None:
+    for seed in range(30):
+        kinds = Counter(piece.kind for piece in furnish(ROOM, kind, seed, occupied(), 0.3).pieces)
+        assert all(kinds[name] <= 1 for name in SINGLE if name != "radiator"), kinds
+        assert kinds["radiator"] <= max(1, kinds["window"]), kinds
 
 
 def test_same_seed_same_room() -> None:
