@@ -21,7 +21,7 @@ from datagen.spec import Device, Engine, RenderSettings
 # What `auto` tries, in this order; on an H100 OptiX was no faster than CUDA, and it needs a second kernel.
 AUTOMATIC = (Device.CUDA, Device.HIP, Device.METAL, Device.ONEAPI)
 GPUS = tuple(device for device in Device if device not in (Device.AUTO, Device.CPU))
-NO_DISPLAY = 0  # EGL_DEFAULT_DISPLAY
+SURFACELESS = 0x31DD  # EGL_PLATFORM_SURFACELESS_MESA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,17 +87,20 @@ def check_engine(engine: Engine) -> None:
     if engine is not Engine.EEVEE or platform.system() != "Linux":
         return
     library = ctypes.util.find_library("EGL")
-    reason = "there is no libEGL"
-    if library is not None:
-        egl = ctypes.CDLL(library)
-        egl.eglGetDisplay.restype = ctypes.c_void_p
-        egl.eglGetDisplay.argtypes = [ctypes.c_void_p]
-        egl.eglInitialize.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
-        display = egl.eglGetDisplay(NO_DISPLAY)
-        if display and egl.eglInitialize(display, None, None):
-            return
-        reason = "no driver answers through EGL"
+    if library is not None and _answers(ctypes.CDLL(library)):
+        return
+    reason = "there is no libEGL" if library is None else "no driver answers through EGL"
     raise DataError(
         f"render.engine = eevee cannot start without a screen here: {reason}; install libegl1 and the card's driver "
         "(or libegl-mesa0, which draws on the CPU), or take render.engine=cycles"
     )
+
+
+def _answers(egl: ctypes.CDLL) -> bool:
+    """Whether some driver gives a display without a screen: its default one, or Mesa's without a surface."""
+    egl.eglGetDisplay.restype = egl.eglGetPlatformDisplay.restype = ctypes.c_void_p
+    egl.eglGetDisplay.argtypes = [ctypes.c_void_p]
+    egl.eglGetPlatformDisplay.argtypes = [ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p]
+    egl.eglInitialize.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
+    displays = (egl.eglGetDisplay(None), egl.eglGetPlatformDisplay(SURFACELESS, None, None))
+    return any(display and egl.eglInitialize(display, None, None) for display in displays)

@@ -24,7 +24,7 @@ from blender_scripts.videos import COUNTERFACTUAL, FACTUAL, Videos
 from datagen.codec import read_record, write_json
 from datagen.jobs import RenderJob
 from datagen.layers import MANIFEST, Layer, RenderManifest, ReuseReport, extra_layers, standard_layers
-from datagen.spec import SceneSpec, Staging
+from datagen.spec import Engine, SceneSpec, Staging
 from datagen.trajectory import read_trajectories
 
 SCRATCH = "scratch.exr"
@@ -145,7 +145,7 @@ def manifest(
         num_frames=spec.clip.num_frames,
         layers=layers,
         ids=spec.ids(),
-        device=str(renderer.device),
+        device=f"EEVEE; {renderer.device}" if spec.render.engine is Engine.EEVEE else str(renderer.device),
         versions={"blender": bpy.app.version_string, "numpy": np.__version__},
         seconds=watch.seconds,
         cpu_seconds=watch.cpu_seconds,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from datagen.cli_desk import doctor_command, view_command
+from datagen.cli_desk import doctor_command, view_command, warm_gpu_command
 from datagen.cli_export import export_command, import_command
 from datagen.errors import ConfigError, VoidgenError
 
@@ -394,6 +394,7 @@ def _workers(asked: int | None) -> int:
 
 app.command("export")(export_command)
 app.command("doctor")(doctor_command)
+app.command("warm-gpu")(warm_gpu_command)
 app.command("view")(view_command)
 app.command("import")(import_command)
 

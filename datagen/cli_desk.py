@@ -39,6 +39,38 @@ def doctor_command(
         raise typer.Exit(EXIT_PROBLEMS)
 
 
+def warm_gpu_command(
+    architecture: Annotated[
+        list[str], typer.Option("--arch", metavar="ARCH", help="For this one instead, e.g. sm_90. May be repeated.")
+    ] = [],  # noqa: B006 (typer copies it)
+) -> None:
+    """Compile Cycles' kernel for this machine's NVIDIA cards, where Blender brings none (A100, H100, H200): once.
+
+    Needs ptxas of the CUDA toolkit. Without it the driver compiles before the first picture on each machine, longer.
+
+    Example: datagen warm-gpu
+    """
+    import time
+
+    from datagen.errors import DataError
+    from datagen.gpu_kernels import USUAL_MINUTES, compiled_kernels, make_kernel, nvidia_cards
+
+    wanted = architecture or sorted({card.architecture for card in nvidia_cards()})
+    if not wanted:
+        raise DataError("nvidia-smi lists no card here; name the architecture of another machine's with --arch sm_90")
+    console = Console(stderr=True)
+    for one in wanted:
+        if one in compiled_kernels():
+            typer.echo(f"{one}: there is a kernel")
+            continue
+        start = time.monotonic()
+        usual = f"{USUAL_MINUTES[0]} to {USUAL_MINUTES[1]} minutes on one core"
+        console.print(f"{one}: compiling, which takes {usual}; Ctrl-C leaves all as it was")
+        with console.status("") as status:
+            path = make_kernel(one, lambda: status.update(f"{(time.monotonic() - start) / 60:.1f} minutes"))  # noqa: B023
+        typer.echo(f"{one}: {path} made in {(time.monotonic() - start) / 60:.1f} minutes")
+
+
 def view_command(
     sample: Annotated[Path, typer.Argument(metavar="SAMPLE", help="A sample, or with KEY a run, shard or shards.")],
     key: Annotated[str, typer.Argument(metavar="[KEY]", help="Which sample of a run, shard or folder of shards.")] = "",

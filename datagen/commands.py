@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +64,9 @@ def make_run(plan: Callable[[Path], None], location: Path, execution: Execution,
         plan(run.root)
         publish_plan(run)
         _drive(run, SCENE_STAGES, execution, console)
+        devices = Counter(str(row["device"]) for row in read_rows(run.events) if "device" in row)
+        for device, count in sorted(devices.items()):
+            console.print(f"rendered on {device}: {count} scenes", highlight=False, soft_wrap=True, markup=False)
         made, failed, rejected = len(run.sample_paths()), read_rows(run.failures), read_rows(run.rejected)
         if not made:
             reason = next((str(row["message"]) for row in failed + rejected), "nothing was planned")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from datagen.spec import RenderSettings
+
 
 @dataclass(frozen=True, kw_only=True)
 class RenderJob:
@@ -85,4 +87,6 @@ class ComposeJob:
 
 @dataclass(frozen=True, kw_only=True)
 class ListDevicesJob:
-    """The input of `python -m blender_scripts.list_devices`; it needs nothing."""
+    """The input of `python -m blender_scripts.list_devices`."""
+
+    settings: RenderSettings | None = None  # what has to be able to start here

@@ -89,6 +89,7 @@ class SampleMetadata:
     provenance: dict[str, Any]
     versions: dict[str, str]
     files: dict[str, str]  # sha256 of every other file of the sample
+    device: str = "CPU"  # that the pictures were rendered on
     warnings: tuple[str, ...] = ()  # what physics guessed, and physics and render left out, in words
 
 

@@ -319,6 +319,7 @@ def _metadata(
         provenance=dict(provenance),
         versions={**certificate.versions, **scene.manifest.versions, "voidgen": __version__},
         files=files,
+        device=scene.manifest.device,
         warnings=(*warnings_of(spec), *scene.manifest.notes),
         **figures,
     )

@@ -8,6 +8,7 @@ stopped.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,14 +23,17 @@ from datagen.codec import remove_tree
 from datagen.config import StageResources
 from datagen.desk import clear_desk, drop_render, fetch_inputs, fetch_spec, publish
 from datagen.errors import DataError, EngineFailed, SceneError, SceneRejected
-from datagen.jobs import CertifyJob, CollisionJob, ComposeJob, RenderJob, SimulateJob
+from datagen.jobs import CertifyJob, CollisionJob, ComposeJob, ListDevicesJob, RenderJob, SimulateJob
+from datagen.layers import read_manifest
 from datagen.resources import GIB, LADDER, next_rung
 from datagen.runs import RUN_FILE, RunFolder
+from datagen.spec import Device, Engine, RenderSettings
 from datagen.storage import desk_of
 from datagen.versions import versions
 from datagen.worker import Usage, run_engine
 
 COMPOSE_TIMEOUT_S = 1800.0
+PROBE_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +174,8 @@ def _through_stages(run: RunFolder, task: SceneTask) -> SceneOutcome:
             return _failed(task, name, error, events)
         if name != "render" or task.keep_renders or "compose" not in task.stages:
             publish(run, name, task.key)
-        events.append(_event(task, name, started, usage))
+        device = {"device": read_manifest(run.folder("render", task.key)).device} if name == "render" else {}
+        events.append({**_event(task, name, started, usage), **device})
     if "compose" in task.stages and not task.keep_renders:
         drop_render(run, task.key)
     return SceneOutcome(key=task.key, events=tuple(events), ended=not task.later)
@@ -229,6 +234,20 @@ def check_machine(run: RunFolder, stages: tuple[str, ...]) -> None:
         raise DataError(f"{where} does not see the input {data}; mount it there at the same path, then run this again")
     if stages[0] != "compose" and not _has_blender():
         raise DataError(f"{where} has no Blender (module bpy); install it there: pip install 'voidgen[render]'")
+    if "render" in stages:
+        check_renderer(run.info().config.render, where)
+
+
+def check_renderer(settings: RenderSettings, where: str) -> None:
+    """Raise `DataError` where the engine cannot start, or the device that is asked for is not there."""
+    if settings.engine is Engine.CYCLES and settings.device in (Device.AUTO, Device.CPU):
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        job, out = ListDevicesJob(settings=settings), Path(scratch) / "devices"
+        try:
+            run_engine("blender_scripts.list_devices", job, out, timeout_s=PROBE_TIMEOUT_S, keep_log=False)
+        except (DataError, SceneError) as error:
+            raise DataError(f"{where}: {error}") from None
 
 
 def _has_blender() -> bool:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
+from collections.abc import Iterator
 from pathlib import Path
 
 from datagen.doctor.packages import install_command, installed
 from datagen.doctor.records import Finding, State
 from datagen.elsewhere import call_elsewhere
 from datagen.errors import DataError, SceneError
+from datagen.gpu_kernels import compiled_kernels, nvidia_cards
 from datagen.jobs import ListDevicesJob
 from datagen.system_libraries import INSTALL_COMMAND, blender_error, lacks_library
 from datagen.worker import run_engine
 
 AREA = "Engines"
 TIMEOUT_S = 120.0
-KERNELS = "scripts/addons_core/cycles/lib"  # below the wheel's folder of one version
 ENCODER = "libx264"
 
 
@@ -60,41 +58,18 @@ def look_at_gpus() -> Iterator[Finding]:
         found = "none found (nvidia-smi is absent or lists none): rendering and models run on the CPU"
         yield Finding(area="Machine", name="GPU", state=State.ABSENT, found=found, needed_for="speed")
     kernels = compiled_kernels()
-    for name, driver, memory, capability in cards:
-        kernel = f"sm_{capability.replace('.', '')}"
+    for card in cards:
+        kernel = card.architecture
         ready = kernel in kernels
         words = f"with a compiled kernel ({kernel})" if ready else f"Blender brings no kernel for it ({kernel})"
         yield Finding(
             area="Machine",
-            name=f"GPU {name}",
+            name=f"GPU {card.name}",
             state=State.GOOD if ready else State.DOUBTFUL,
-            found=f"{memory}, driver {driver}, {words}",
+            found=f"{card.memory}, driver {card.driver}, {words}",
             needed_for="rendering on the GPU: it is compiled before the first picture" * (not ready),
+            remedy="datagen warm-gpu" * (not ready),
         )
-
-
-def nvidia_cards() -> list[tuple[str, str, str, str]]:
-    """Name, driver, memory and compute capability of each card, as nvidia-smi tells them."""
-    query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,compute_cap", "--format=csv,noheader"]
-    try:
-        told = subprocess.run(query, capture_output=True, text=True, check=True, timeout=TIMEOUT_S).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return parse_cards(told.splitlines())
-
-
-def parse_cards(lines: Sequence[str]) -> list[tuple[str, str, str, str]]:
-    """Rows of nvidia-smi's table that have all four columns."""
-    rows = [tuple(part.strip() for part in line.split(",")) for line in lines]
-    return [(row[0], row[1], row[2], row[3]) for row in rows if len(row) == 4]
-
-
-def compiled_kernels() -> set[str]:
-    """Architectures, as "sm_86", for which Blender's wheel brings a kernel of Cycles; bpy is not loaded."""
-    spec = find_spec("bpy")
-    folders = list(spec.submodule_search_locations or ()) if spec else []
-    files = (file for folder in folders for file in Path(folder).glob(f"*/{KERNELS}/kernel_sm_*"))
-    return {file.name.split(".")[0].removeprefix("kernel_") for file in files}
 
 
 def look_at_encoders() -> Iterator[Finding]:

@@ -15,12 +15,13 @@ from packaging.requirements import Requirement
 from rich.console import Console
 
 from datagen.doctor import packages
-from datagen.doctor.engines import compiled_kernels, look_at_gpus, missing_encoder, parse_cards
+from datagen.doctor.engines import look_at_gpus, missing_encoder
 from datagen.doctor.machine import cache_error, look_at_ray, ray_error
 from datagen.doctor.packages import install_command, look_at_packages, requirements_by_extra, shortfall
 from datagen.doctor.records import Diagnosis, Finding, State
 from datagen.doctor.report import examine, print_diagnosis
 from datagen.errors import ConfigError
+from datagen.gpu_kernels import compiled_kernels, parse_cards
 from datagen.system_libraries import PACKAGES, lacks_library
 
 REPOSITORY = Path(__file__).resolve().parents[2]
