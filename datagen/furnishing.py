@@ -22,7 +22,8 @@ Span = tuple[float, float]
 
 TRIES = 14  # places for a piece, before it is left out
 SECOND_SHARE = 0.35  # of a kind's weight that is left each time it was drawn
-SINGLE = ("clock", "coat_rack", "fridge", "radiator", "whiteboard")  # one in a room is enough; radiators under windows
+# one in a room is enough; radiators under windows come on top
+SINGLE = ("clock", "coat_rack", "fridge", "radiator", "switch", "whiteboard")
 CORNER_M = 0.04  # from a corner of the room
 BETWEEN_M = 0.05  # between two pieces
 WALL_PER_PIECE_M = 1.7  # floor pieces a room gets: one for so much wall
