@@ -57,7 +57,7 @@ def figures(run: RunFolder) -> dict[str, Any]:
     """Of a finished run: pairs an hour, seconds a pair by stage, and what was rendered."""
     rows = [row for row in read_rows(run.events) if "started" in row]  # of scenes
     wall_s = max(row["started"] + row["wall_s"] for row in rows) - min(row["started"] for row in rows)
-    made = [key for key in run.keys() if run.has("compose", key)]
+    made = [path.name for path in run.sample_paths()]
     manifests = [read_manifest(run.folder("render", key)) for key in made]
     stages: dict[str, float] = defaultdict(float)
     for row in rows:
