@@ -115,6 +115,7 @@ def settle(scene: BuiltScene) -> None:
     """Set Cycles for one ray through each pixel's centre."""
     blender = bpy.context.scene
     render, cycles = blender.render, blender.cycles
+    render.engine = "CYCLES"  # the pictures may have been EEVEE's
     render.resolution_x, render.resolution_y = scene.spec.render.width, scene.spec.render.height
     render.use_border = render.use_persistent_data = False
     cycles.samples, cycles.use_denoising = 1, False

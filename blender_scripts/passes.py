@@ -259,6 +259,7 @@ def set_constants(spec: SceneSpec, threads: int, device: Taken) -> None:
     """What all passes share: one seed, no adaptive sampling, explicit colour management, no clock in the files."""
     blender = bpy.context.scene
     render, cycles = blender.render, blender.cycles
+    render.engine = "CYCLES"
     render.threads_mode, render.threads = "FIXED", threads
     render.resolution_percentage = 100
     render.use_compositing = render.use_sequencer = render.use_motion_blur = False

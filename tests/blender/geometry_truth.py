@@ -14,6 +14,7 @@ from mathutils import Vector
 from mathutils.interpolate import poly_3d_calc
 
 from blender_scripts.build_scene import BuiltScene, build_scene
+from blender_scripts.devices import CPU
 from blender_scripts.extra_passes import render_geometry
 from blender_scripts.passes import set_constants
 from datagen.camera import Lens, lens_of, project, ray_through
@@ -32,7 +33,7 @@ def main(job_path: Path, out: Path) -> None:
     staging = read_record(Staging, Path(job.physics) / "staging.json")
     worlds = read_trajectories(Path(job.physics) / "trajectories.npz")
     scene = build_scene(spec, staging, worlds)
-    set_constants(spec, job.threads)
+    set_constants(spec, job.threads, CPU)
     for world in World:
         for frame in range(spec.clip.num_frames):
             write_npz(out / "truth" / world.value / f"{frame:04d}.npz", cast(scene, world, frame))

@@ -225,7 +225,8 @@ def test_mistakes_are_one_line(evalset: Path, tmp_path: Path) -> None:
 def test_a_mistake_on_the_command_line(evalset: Path, tmp_path: Path) -> None:
     done = evaluate("--data", evalset, "--rows", "hiden", "--out", tmp_path / "r")
     assert done.returncode == 2 and not done.stdout
-    assert done.stderr == "error: --rows: unknown row 'hiden'; did you mean 'hidden'?\n"
+    told = "error: --rows: unknown row 'hiden'; did you mean 'hidden'? (see docs/TROUBLESHOOTING.md#settings)\n"
+    assert done.stderr == told
 
 
 def test_a_report_is_of_one_eval_set_that_may_grow(evalset: Path, tmp_path: Path) -> None:

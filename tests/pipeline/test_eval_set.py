@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import OpenEXR
 import pytest
 from scipy import ndimage
 
@@ -150,7 +151,9 @@ def test_empty_splits_say_what_to_do(demo_data: Path, tmp_path: Path) -> None:
     assert empty.returncode == 2
     assert "none of its 1 sequences is in the split 'test'" in empty.stderr and "humoto.split=all" in empty.stderr
     (tmp_path / "maps").mkdir()
-    (tmp_path / "maps" / "courtyard_2k.exr").write_bytes(b"")
+    radiance = np.ones((16, 32, 3), dtype=np.float32)
+    with OpenEXR.File({"type": OpenEXR.scanlineimage}, {"RGB": radiance}) as file:
+        file.write(str(tmp_path / "maps" / "courtyard_2k.exr"))
     assert split_of("courtyard") == "train"
     unlit = datagen(*arguments("kubric", tmp_path / "b", "--limit", "1", "--hdri", tmp_path / "maps"))
     assert unlit.returncode == 2 and "none of its 1 environment maps is in the split 'test'" in unlit.stderr
