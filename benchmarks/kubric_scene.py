@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from humoto_pair import make_sample, report
+from sample_profile import make_sample, report
 
 from datagen.assets import AssetManifest, read_manifest
 from datagen.cache import asset_cache, default_assets

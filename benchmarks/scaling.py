@@ -8,7 +8,7 @@
 takes the wall time of a run of real tiny renders, one after the other through Ray, less that of the renders and of an
 empty Ray's start and stop, and adds what Ray's daemons take while nothing happens; `--pair-cpu-s` is what a pair of the
 standard preset costs, by
-benchmarks/humoto_pair.py. `efficiency` renders the same scenes with one worker and with two, each with one thread.
+benchmarks/sample_profile.py. `efficiency` renders the same scenes with one worker and with two, each with one thread.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from datagen.runs import RunFolder, open_run, read_rows
 from datagen.stages import SceneOutcome, SceneTask
 
 TO_REACH = {"scenes_per_s": 300.0, "speedup": 1.85, "overhead_share": 0.03}
-PAIR_CPU_S = 352.0  # 60 frames of 5.9 CPU-s: benchmarks/humoto_pair.py at 672x384
+PAIR_CPU_S = 352.0  # 60 frames of 5.9 CPU-s: benchmarks/sample_profile.py at 672x384
 IDLE_S = 20.0
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import yaml
 
+from datagen.quadmask import Label
 from datagen.shards import ShardIndex
 
 CC0 = "CC0-1.0"
@@ -107,12 +108,12 @@ def _features() -> list[dict[str, object]]:
 
 
 def _what(figures: CardFigures) -> str:
+    labels = ", ".join(f"{label:d} {label.name.lower()}" for label in Label)
     return (
         f"{description(figures)} Made with voidgen.\n\n"
         "Each sample: `rgb_full.mp4` (with what is removed), `rgb_removed.mp4` (the counterfactual), `mask.mp4` "
-        "(quadmask: 0 remove, 63 overlap, 127 affected, 255 keep; exact after decoding), `layers.npz` (the evidence "
-        "behind the mask), `physics.npz` (both trajectories, contacts, masses, camera), `json` (metadata with the "
-        "certificate of its physics), `prompt.json`."
+        f"(quadmask: {labels}; exact after decoding), `layers.npz` (the evidence behind the mask), `physics.npz` (both "
+        "trajectories, contacts, masses, camera), `json` (metadata with the certificate of its physics), `prompt.json`."
     )
 
 

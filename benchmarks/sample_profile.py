@@ -1,6 +1,6 @@
 """What one sample costs: CPU-seconds a frame by stage, the share inside Cycles, and peak memory.
 
-    .venv/bin/python benchmarks/humoto_pair.py [--data DIR] [--config standard] [--set KEY=VALUE]
+    .venv/bin/python benchmarks/sample_profile.py [--data DIR] [--config standard] [--set KEY=VALUE]
 
 Makes one sample in a fresh run folder through the command line, as a user does, and reads the run's own records.
 """
@@ -18,6 +18,7 @@ from datagen.layers import read_manifest
 from datagen.runs import RunFolder, read_rows
 
 TARGET_CPU_S = 13.0
+TARGET_SHARE = 0.85
 TARGET_PEAK_GIB = 2.5
 
 
@@ -47,7 +48,7 @@ def report(root: Path) -> None:
     peak = max(row["peak_rss_bytes"] for row in events.values()) / 2**30
     cycles = manifest.engine_cpu_seconds
     print(f"{'total':>12} {total / frames:7.2f} CPU-s a frame (to reach: at most {TARGET_CPU_S:g})")
-    print(f"{'in Cycles':>12} {cycles / total:7.1%} of the CPU time")
+    print(f"{'in Cycles':>12} {cycles / total:7.1%} of the CPU time (to reach: more than {TARGET_SHARE:.0%})")
     print(f"{'peak':>12} {peak:7.2f} GiB per worker (to reach: below {TARGET_PEAK_GIB:g})")
     print(json.dumps({"cpu_s_per_frame": total / frames, "cycles_share": cycles / total, "peak_gib": peak}))
 
