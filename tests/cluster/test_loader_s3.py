@@ -14,12 +14,9 @@ from datagen.errors import DataError
 from datagen.loader import PairDataset
 from datagen.runs import RunFolder
 from datagen.storage import Remote
-from tests.cluster.test_s3 import s3, server
 from tests.datagen.packed_run import make_packed_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-
-__all__ = ["s3", "server"]  # fixtures
 
 
 @pytest.fixture(scope="module")

@@ -4,60 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
 from benchmarks.chaos import datagen, run_command, shard_hashes
 from datagen.codec import sha256_file
 from datagen.runs import RunFolder
 from datagen.storage import Remote
-from tests.cluster.conftest import SCENES
+from tests.cluster.conftest import KEYS, SCENES
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
-
-KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """Address of an S3 server with an empty bucket named data."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline and process.poll() is None
-                time.sleep(0.1)
-        address = f"http://127.0.0.1:{port}"
-        names = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-        boto3.client("s3", endpoint_url=address, **names).create_bucket(Bucket="data")
-        yield address
-    finally:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def s3(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The environment that reaches the server, with a scratch folder of its own."""
-    for name, value in {**KEYS, "AWS_ENDPOINT_URL": server, "FSSPEC_S3_ENDPOINT_URL": server}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("VOIDGEN_SCRATCH", str(tmp_path / "scratch"))
-    return tmp_path / "scratch"
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -88,14 +47,16 @@ def test_a_run_in_a_bucket_has_the_bytes_of_one_on_disk_and_resumes(
     command[command.index("placeholder")] = url
     with (tmp_path / "log").open("wb") as log:
         driver = subprocess.Popen(command, stdout=log, stderr=log)
-        remote, deadline = Remote(url=url), time.monotonic() + 300
-        while not remote.finished("physics") and time.monotonic() < deadline:
-            assert driver.poll() is None, (tmp_path / "log").read_text()
-            time.sleep(0.2)
-        second = run(datagen("pack", url))
-        assert second.returncode == 2 and "in use by another driver" in second.stderr
-        driver.kill()
-        driver.wait()
+        try:
+            remote, deadline = Remote(url=url), time.monotonic() + 300
+            while not remote.finished("physics") and time.monotonic() < deadline:
+                assert driver.poll() is None, (tmp_path / "log").read_text()
+                time.sleep(0.2)
+            second = run(datagen("pack", url))
+            assert second.returncode == 2 and "in use by another driver" in second.stderr
+        finally:
+            driver.kill()
+            driver.wait()
     result = run(command)
     assert result.returncode == 0, result.stderr
     assert f"{url}/shards" in result.stdout
