@@ -18,7 +18,7 @@ from datagen.packing import pack
 from datagen.progress import follow
 from datagen.quadmask import Form, Policy
 from datagen.recompose import recompose_run
-from datagen.runs import RunFolder, drop_rows, read_rows
+from datagen.runs import STAGE_FOLDERS, RunFolder, drop_rows, read_rows
 from datagen.storage import url_of
 
 SHEET_FILE, SHEET_SAMPLES = "sheet.png", 6
@@ -67,15 +67,26 @@ def make_run(plan: Callable[[Path], None], location: Path, execution: Execution,
         devices = Counter(str(row["device"]) for row in read_rows(run.events) if "device" in row)
         for device, count in sorted(devices.items()):
             console.print(f"rendered on {device}: {count} scenes", highlight=False, soft_wrap=True, markup=False)
-        made, failed, rejected = len(run.sample_paths()), read_rows(run.failures), read_rows(run.rejected)
+        made = len(run.sample_paths())
         if not made:
-            reason = next((str(row["message"]) for row in failed + rejected), "nothing was planned")
+            ended = read_rows(run.failures) + read_rows(run.rejected)
+            ended.sort(key=lambda row: row["stage"] not in STAGE_FOLDERS)  # a scene's own reason before lost inputs
+            reason = next((str(row["message"]) for row in ended), "nothing was planned")
             raise UserError(f"no sample was made: {reason} (all reasons: `datagen status {run.address}`)")
         _pack(run, execution, console)
         sheet = _draw_sheet(run)
-    ended = len(failed) + len(rejected)
-    suffix = f" ({ended} of its scenes failed or were rejected: `datagen status {run.address}`)" if ended else ""
-    return f"{made} samples: shards in {run.address}/shards, contact sheet {sheet}{suffix}"
+    return f"{made} samples: shards in {run.address}/shards, contact sheet {sheet}{_what_is_missing(run)}"
+
+
+def _what_is_missing(run: RunFolder) -> str:
+    """The end of a run's line: how many scenes it has not, and which inputs it did not use."""
+    failed, rejected = len(run.failed_keys()), len(read_rows(run.rejected))
+    left_out = len(read_rows(run.failures)) - failed
+    parts = [
+        *([f"{failed + rejected} of its scenes failed or were rejected"] if failed + rejected else []),
+        *([f"{left_out} inputs were left out"] if left_out else []),
+    ]
+    return f" ({', '.join(parts)}: `datagen status {run.address}`)" if parts else ""
 
 
 def _draw_sheet(run: RunFolder) -> str:

@@ -8,8 +8,11 @@ a folder of pictures that are named by what they are alone; or one picture, whic
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import OpenEXR
 from PIL import Image
 
@@ -18,6 +21,7 @@ from datagen.entry import muted
 from datagen.errors import DataError
 from datagen.spec import InputFile, TextureSet
 from datagen.splits import in_split, map_name
+from datagen.tiling import why_no_tile
 
 HDRI_SUFFIXES = (".exr", ".hdr")
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".exr")
@@ -32,6 +36,7 @@ MAPS = {
     "unused": r"normal[_-]?dx|nor[_-]?dx|displacement|disp|height|ambient[_-]?occlusion|ao|arm|metal(?:ness|lic)?"
     r"|spec(?:ular)?|opacity|preview",
 }
+DISPLAY_GAMMA = 2.2  # of linear EXR colours, when they are looked at
 LAYOUT = "name them NAME_color.jpg, NAME_roughness.jpg, NAME_normal.png, or one folder a material"
 
 
@@ -55,7 +60,7 @@ def read_maps(folder: str, split: str, setting: str) -> tuple[InputFile, ...]:
 
 def check_map(path: Path) -> None:
     """Raise `DataError` unless a file is an environment map: EXR or Radiance HDR, twice as wide as high."""
-    width, height = _exr_size(path) if path.suffix.lower() == ".exr" else _hdr_size(path)
+    height, width = _read_exr(path).shape[:2] if path.suffix.lower() == ".exr" else _hdr_shape(path)
     if abs(width / height - 2) > ASPECT_SLACK:
         raise DataError(
             f"{path}: no environment map: it is {width}x{height}, expected twice as wide as high (equirectangular); "
@@ -63,8 +68,8 @@ def check_map(path: Path) -> None:
         )
 
 
-def _exr_size(path: Path) -> tuple[int, int]:
-    """Of a readable EXR in colour; its pixels are read."""
+def _read_exr(path: Path) -> np.ndarray:
+    """Pixels, float [height, width, 3 or 4], of an EXR in colour."""
     try:
         with muted(), OpenEXR.File(str(path)) as file:
             channels = file.channels()
@@ -73,25 +78,35 @@ def _exr_size(path: Path) -> tuple[int, int]:
         raise DataError(f"{path}: not a readable EXR ({_line(error)}); put a whole file there or take it out") from None
     if picture is None:
         raise DataError(f"{path}: expected an EXR in colour (R, G, B), found channels {', '.join(sorted(channels))}")
-    return picture.shape[1], picture.shape[0]
+    return np.asarray(picture)
 
 
-def _hdr_size(path: Path) -> tuple[int, int]:
+def _hdr_shape(path: Path) -> tuple[int, int]:
+    """Height and width, from the header."""
     with path.open("rb") as file:
         head = file.read(HDR_HEADER_BYTES)
     size = HDR_SIZE.search(head)
     if not head.startswith(b"#?") or size is None:
         raise DataError(f"{path}: not a Radiance HDR picture; put a whole file there or take it out")
-    return int(size[2]), int(size[1])
+    return int(size[1]), int(size[2])
 
 
-def read_textures(folder: str, split: str, setting: str) -> tuple[TextureSet, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Textures:
+    """What a folder of textures holds: those of a split that can be used, and why others cannot, by name."""
+
+    usable: tuple[TextureSet, ...] = ()
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_textures(folder: str, split: str, setting: str) -> Textures:
     """Texture sets of a folder, its sub-folders and a split, by name; none for "".
 
-    Raises `DataError` for a folder without pictures, a picture that cannot be read, and a set without colour.
+    A set is left out, with its reason, when a picture cannot be read, when it has no colour, and when its colour does
+    not tile. Raises `DataError` for a folder without pictures, and where no set of it can be used.
     """
     if not folder:
-        return ()
+        return Textures()
     where = f"--textures {folder}"
     files = sorted(
         path.absolute()
@@ -108,10 +123,18 @@ def read_textures(folder: str, split: str, setting: str) -> tuple[TextureSet, ..
         name, kind = texture_name(path, Path(folder).absolute())
         if kind != "unused":
             found.setdefault(name, {}).setdefault(kind, path)
+    problems: dict[str, str] = {}
     for name, maps in found.items():
-        _check_set(where, name, maps)
-    chosen = in_split(sorted(found), split, str, where=where, kind="textures", setting=setting)
-    return tuple(_texture(name, found[name]) for name in chosen)
+        try:
+            _check_set(where, name, maps)
+        except DataError as error:
+            problems[name] = str(error)
+    if found.keys() == problems.keys():
+        others = f" (and {len(problems) - 1} more that cannot be used)" if len(problems) > 1 else ""
+        raise DataError(f"{next(iter(problems.values()), f'{where}: no picture of a colour; {LAYOUT}')}{others}")
+    usable = sorted(found.keys() - problems.keys())
+    chosen = in_split(usable, split, str, where=where, kind="textures", setting=setting)
+    return Textures(usable=tuple(_texture(name, found[name]) for name in chosen), problems=problems)
 
 
 def texture_name(path: Path, folder: Path) -> tuple[str, str]:
@@ -125,36 +148,47 @@ def texture_name(path: Path, folder: Path) -> tuple[str, str]:
     return stem, "picture"
 
 
-def _check_set(where: str, name: str, maps: dict[str, Path]) -> None:
+def _check_set(where: str, name: str, maps: Mapping[str, Path]) -> None:
     if "color" not in maps and "picture" not in maps:
         given = ", ".join(path.name for path in maps.values())
         raise DataError(f"{where}: the material '{name}' has no picture of its colour, only {given}; {LAYOUT}")
-    for path in maps.values():
-        _check_picture(path)
+    pixels = {path: read_picture(path) for path in maps.values()}
+    color = _color_of(maps)
+    if reason := why_no_tile(pixels[color]):
+        raise DataError(f"{color}: {reason}")
 
 
-def _check_picture(path: Path) -> None:
-    """Raise `DataError` for a picture that cannot be decoded to its end."""
+def read_picture(path: Path) -> np.ndarray:
+    """A picture as it looks, uint8 [height, width, 4] in sRGB with alpha; raises `DataError` for a broken one."""
     if path.suffix.lower() == ".exr":
-        _exr_size(path)
-        return
+        seen = np.clip(np.nan_to_num(_read_exr(path).astype(np.float32)), 0, 1)
+        color = np.rint(seen[..., :3] ** (1 / DISPLAY_GAMMA) * 255).astype(np.uint8)
+        alpha = np.rint(seen[..., 3:] * 255) if seen.shape[2] == 4 else np.full((*seen.shape[:2], 1), 255)
+        return np.concatenate([color, alpha.astype(np.uint8)], axis=2)
     try:
         with Image.open(path) as picture:
-            picture.load()
+            if picture.mode.startswith("I;16"):  # which Pillow would cut at 255
+                grey = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+                return np.asarray(grey.convert("RGBA"))
+            return np.asarray(picture.convert("RGBA"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
             f"{path}: not a readable picture ({_line(error)}); put a whole file there or take it out"
         ) from None
 
 
-def _texture(name: str, maps: dict[str, Path]) -> TextureSet:
+def _texture(name: str, maps: Mapping[str, Path]) -> TextureSet:
     rough, normal = maps.get("roughness"), maps.get("normal")
     return TextureSet(
         name=name,
-        color=_input(maps["color"] if "color" in maps else maps["picture"]),
+        color=_input(_color_of(maps)),
         roughness=_input(rough) if rough else None,
         normal=_input(normal) if normal else None,
     )
+
+
+def _color_of(maps: Mapping[str, Path]) -> Path:
+    return maps["color"] if "color" in maps else maps["picture"]
 
 
 def _input(path: Path) -> InputFile:

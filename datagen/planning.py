@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from datagen.camera_paths import set_in_motion
 from datagen.codec import dump_json, write_json
 from datagen.config import Config
 from datagen.errors import ConfigError, DataError, Page, RunFolderError, SceneError, UserError, did_you_mean
-from datagen.look_inputs import read_maps, read_textures
+from datagen.look_inputs import Textures, read_maps, read_textures
 from datagen.looks import draw_look
 from datagen.runs import RunFolder, append_row, drop_rows, open_run, read_rows
 from datagen.sequence import read_sequence
 from datagen.sources.humoto import SequenceFile, find_sequences, plan_scenes
 from datagen.sources.kubric import FAMILIES, check_families, plan_collisions
-from datagen.spec import InputFile, SceneSpec, TextureSet
+from datagen.spec import InputFile, SceneSpec
 from datagen.splits import in_split, recording_name
 from datagen.versions import versions
 
@@ -94,8 +94,8 @@ def plan_humoto(data: Path, out: Path, config: Config, *, limit: int | None, wor
     for scene in scenes:
         camera = set_in_motion(scene.camera, scene.seed, config.camera)
         _write_spec(run, replace(wardrobe.dress(scene), camera=camera, layers=config.layers))
-    for name, problem in problems.items():
-        append_row(run.failures, {"key": name, "stage": STAGE, "type": "DataError", "message": problem, "details": {}})
+    _add_plan_rows(run, problems)
+    _leave_out(run, wardrobe.textures.problems, console)
     return len(run.keys())
 
 
@@ -136,9 +136,7 @@ def plan_kubric(gso: str, out: Path, config: Config, *, limit: int | None, conso
     for scene in planned:
         camera = set_in_motion(scene.camera, scene.seed, config.camera)
         _write_spec(run, replace(wardrobe.dress(scene), camera=camera, layers=config.layers))
-    for name, problem in manifest.problems.items():
-        console.print(f"plan: left out: {problem}", highlight=False, soft_wrap=True)
-        append_row(run.failures, {"key": name, "stage": STAGE, "type": "DataError", "message": problem, "details": {}})
+    _leave_out(run, {**manifest.problems, **wardrobe.textures.problems}, console)
     return len(run.keys())
 
 
@@ -165,16 +163,19 @@ class Wardrobe:
 
     split: str
     maps: tuple[InputFile, ...]
-    textures: tuple[TextureSet, ...]
+    textures: Textures
 
     def dress(self, scene: SceneSpec) -> SceneSpec:
         """The scene in a room, a light and surfaces drawn by its seed."""
-        look = draw_look(scene.seed, self.split, self.maps, self.textures)
+        look = draw_look(scene.seed, self.split, self.maps, self.textures.usable)
         return replace(scene, room=look.room, light=look.light, floor=look.floor, wall=look.wall)
 
 
 def read_wardrobe(config: Config, split: str, setting: str) -> Wardrobe:
-    """The user's maps and textures; raises `DataError` for one that cannot be used, before anything is written."""
+    """The user's maps and textures; raises `DataError` for a map that cannot be used, or where no texture can be.
+
+    Nothing has been written by then.
+    """
     return Wardrobe(
         split=split,
         maps=read_maps(config.looks.hdri, split, setting),
@@ -185,6 +186,19 @@ def read_wardrobe(config: Config, split: str, setting: str) -> Wardrobe:
 def _drop_plan_rows(run: RunFolder) -> None:
     """Forget what could not be planned the last time: it is tried again."""
     drop_rows(run.failures, [str(row["key"]) for row in read_rows(run.failures) if row["stage"] == STAGE])
+
+
+def _add_plan_rows(run: RunFolder, problems: Mapping[str, str]) -> None:
+    """Rows of inputs that cannot be used, by name."""
+    for name, problem in problems.items():
+        append_row(run.failures, {"key": name, "stage": STAGE, "type": "DataError", "message": problem, "details": {}})
+
+
+def _leave_out(run: RunFolder, problems: Mapping[str, str], console: Console) -> None:
+    """Say which inputs are not used and why, and keep it."""
+    for problem in problems.values():
+        console.print(f"plan: left out: {problem}", highlight=False, soft_wrap=True, markup=False)
+    _add_plan_rows(run, problems)
 
 
 def _extractions(

@@ -122,7 +122,7 @@ from datagen.errors import DataError
 from datagen.look_inputs import read_textures
 from datagen.looks import draw_surface
 
-(texture,) = read_textures(sys.argv[1], "all", "humoto.split")
+(texture,) = read_textures(sys.argv[1], "all", "humoto.split").usable
 wish = replace(draw_surface(1, "floor"), texture=texture)
 material = surface_material(wish, "floor")
 images = sorted(node.image.colorspace_settings.name for node in material.node_tree.nodes if node.type == "TEX_IMAGE")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from datagen.errors import DataError
-from datagen.look_inputs import read_maps, read_textures, texture_name
+from datagen.look_inputs import Textures, read_maps, read_picture, read_textures, texture_name
 from datagen.looks import draw_look, draw_surface
 from datagen.spec import RoomKind
 from datagen.splits import split_of
@@ -55,7 +55,7 @@ def test_sets_are_put_together(tmp_path: Path) -> None:
     for name in ("oak_floor_diff_1k.png", "oak_floor_rough_1k.png", "oak_floor_nor_gl_1k.png", "brick_wall_color.png"):
         write_picture(tmp_path / name)
     write_picture(tmp_path / "slate" / "color.png")
-    brick, oak, slate = read_textures(str(tmp_path), "all", SETTING)
+    brick, oak, slate = read_textures(str(tmp_path), "all", SETTING).usable
     assert [one.name for one in (brick, oak, slate)] == ["brick_wall", "oak_floor", "slate"]
     assert oak.roughness is not None and oak.normal is not None and slate.normal is None
     assert oak.color.path == str(tmp_path / "oak_floor_diff_1k.png") and len(oak.color.sha256) == 64
@@ -64,7 +64,9 @@ def test_sets_are_put_together(tmp_path: Path) -> None:
 def test_splits_share_no_texture(tmp_path: Path) -> None:
     for index in range(20):
         write_picture(tmp_path / f"floor{index}_color.png")
-    names = {split: {one.name for one in read_textures(str(tmp_path), split, SETTING)} for split in ("train", "test")}
+    names = {
+        split: {one.name for one in read_textures(str(tmp_path), split, SETTING).usable} for split in ("train", "test")
+    }
     assert names["train"] and names["test"] and not names["train"] & names["test"]
     assert all(split_of(name) == split for split, chosen in names.items() for name in chosen)
 
@@ -72,7 +74,7 @@ def test_splits_share_no_texture(tmp_path: Path) -> None:
 def test_textures_go_where_they_belong(tmp_path: Path) -> None:
     for name in ("oak_color.png", "old_plaster_color.png"):
         write_picture(tmp_path / name)
-    textures = read_textures(str(tmp_path), "all", SETTING)
+    textures = read_textures(str(tmp_path), "all", SETTING).usable
     used = {"floor": set(), "wall": set()}
     for seed in range(40):
         for part, names in used.items():
@@ -82,7 +84,7 @@ def test_textures_go_where_they_belong(tmp_path: Path) -> None:
 
 
 def test_nothing_given_is_nothing_read() -> None:
-    assert read_textures("", "train", SETTING) == () and read_maps("", "train", SETTING) == ()
+    assert read_textures("", "train", SETTING) == Textures() and read_maps("", "train", SETTING) == ()
 
 
 def refused(folder: Path) -> str:
@@ -102,7 +104,33 @@ def test_bad_textures(tmp_path: Path) -> None:
     Image.effect_noise((64, 64), 50).convert("RGB").save(whole)
     (tmp_path / "oak_color.jpg").unlink()
     (tmp_path / "oak_color.png").write_bytes(whole.read_bytes()[:2000])
+    whole.unlink()
     assert "oak_color.png: not a readable picture" in refused(tmp_path)
+
+
+def test_what_cannot_be_used_is_left_out_and_told(tmp_path: Path) -> None:
+    write_picture(tmp_path / "slate_color.png")
+    write_picture(tmp_path / "oak_rough.png")
+    (tmp_path / "pine_color.jpg").write_text("no picture")
+    found = read_textures(str(tmp_path), "all", SETTING)
+    assert [one.name for one in found.usable] == ["slate"] and set(found.problems) == {"oak", "pine"}
+    assert "has no picture of its colour" in found.problems["oak"]
+    assert all("\n" not in problem for problem in found.problems.values())
+    (tmp_path / "slate_color.png").write_text("no picture")
+    assert "(and 2 more that cannot be used)" in refused(tmp_path)
+
+
+def test_atlases_of_objects_are_told(shared_data: Path) -> None:
+    told = refused(shared_data / "textures")
+    assert "table_top_basecolor.jpg: an atlas of an object" in told and "1 more" in told
+
+
+def test_linear_pictures_are_read_as_they_look(tmp_path: Path) -> None:
+    write_map(tmp_path / "grey.exr", 16, 16)
+    pixels = read_picture(tmp_path / "grey.exr")
+    assert pixels.dtype == np.uint8 and pixels.shape == (16, 16, 4) and (pixels == 255).all()
+    Image.fromarray(np.full((16, 16), 40000, dtype=np.uint16)).save(tmp_path / "height.png")
+    assert (read_picture(tmp_path / "height.png")[..., 0] == 40000 >> 8).all()
 
 
 def test_maps(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from datagen.assets import read_manifest
 from datagen.cache import default_assets
@@ -74,3 +75,18 @@ def test_a_spoilt_asset_is_a_row_and_the_others_are_used(tmp_path: Path) -> None
     rows = [json.loads(line) for line in (tmp_path / "run" / "failures.jsonl").read_text().splitlines()]
     assert result.returncode == 0 and [row["key"] for row in rows] == ["spoilt"]
     assert "not JSON" in rows[0]["message"]
+
+
+def test_an_unusable_texture_is_a_row_and_the_others_are_used(tmp_path: Path) -> None:
+    textures = tmp_path / "textures"
+    textures.mkdir()
+    Image.new("RGB", (64, 64), (120, 90, 60)).save(textures / "slate_color.png")
+    (textures / "oak_color.jpg").write_text("no picture")
+    arguments = ("plan", "kubric", "--textures", textures, "--out", tmp_path / "run", "--limit", "6")
+    told = datagen(*arguments, "--set", "kubric.split=all")
+    rows = [json.loads(line) for line in (tmp_path / "run" / "failures.jsonl").read_text().splitlines()]
+    assert told.returncode == 0 and [(row["key"], row["stage"]) for row in rows] == [("oak", "plan")]
+    assert f"plan: left out: {textures / 'oak_color.jpg'}: not a readable picture" in told.stderr
+    specs = [json.loads(path.read_text()) for path in (tmp_path / "run" / "specs").iterdir()]
+    used = {spec["floor"]["texture"]["name"] for spec in specs if spec["floor"]["texture"]}
+    assert used == {"slate"}
