@@ -17,7 +17,7 @@ from scipy import ndimage
 from datagen.camera import Lens, lens_of, to_camera
 from datagen.errors import DataError
 from datagen.quadmask import MaskLayers, Policy
-from datagen.regions import spill
+from datagen.regions import SPILL_PX, grown, spill
 from datagen.spec import Blur, SceneSpec, Staging, World
 from datagen.trajectory import Trajectory, apply_pose
 
@@ -188,14 +188,7 @@ def _moved_surfaces(
 ) -> tuple[np.ndarray, np.ndarray]:
     """`moved_before` and `moved_after` of one frame, bool [height, width]; `moved` is bool [max id + 1]."""
     differ = hidden != counterfactual
-    return _grow(moved[hidden] | differ, edge_px), _grow(moved[counterfactual] | differ, edge_px)
-
-
-def _grow(mask: np.ndarray, pixels: int) -> np.ndarray:
-    """The mask and its neighbours, diagonal ones too."""
-    if pixels == 0 or not mask.any():
-        return mask
-    return np.asarray(ndimage.binary_dilation(mask, np.ones((3, 3), dtype=bool), iterations=pixels))
+    return grown(moved[hidden] | differ, edge_px), grown(moved[counterfactual] | differ, edge_px)
 
 
 def dark_of(rendered: RenderedLayers) -> float:
@@ -241,7 +234,7 @@ def fine_change(first: np.ndarray, second: np.ndarray, excluded: np.ndarray, dar
 def _shrink(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Pixels of a smaller picture (width, height) whose filter reaches a marked pixel."""
     share = Image.fromarray(mask.astype(np.float32)).resize(size, Image.Resampling.BOX)
-    return _grow(np.asarray(share) > 0, 1)
+    return grown(np.asarray(share) > 0, 1)
 
 
 def _blur(picture: np.ndarray, deviation_px: float = BLUR_PX) -> np.ndarray:
@@ -271,7 +264,7 @@ def _small_parts(mask: np.ndarray, least: int) -> np.ndarray:
     parts, _ = ndimage.label(mask, np.ones((3, 3), dtype=int))
     small = np.bincount(parts.ravel()) < least
     small[0] = False
-    return np.asarray(small[parts])
+    return np.asarray(small[parts]) if small.any() else np.zeros_like(mask)
 
 
 def with_spill(layers: MaskLayers, full: np.ndarray, removed: np.ndarray) -> MaskLayers:
@@ -279,15 +272,15 @@ def with_spill(layers: MaskLayers, full: np.ndarray, removed: np.ndarray) -> Mas
 
     full, removed: videos uint8 [num_frames, height, width, 3]. `removed` and `moved_*` stay what geometry says.
     """
-    grown = {name: getattr(layers, name).copy() for name in set(TRACES.values())}
+    traced = {name: getattr(layers, name).copy() for name in set(TRACES.values())}
     region = layers.removed | layers.affected(Policy.EFFECTS)
     for frame, (first, second) in enumerate(zip(full, removed, strict=True)):
         trace = spill(first, second, region[frame])
-        for source, target in TRACES.items():
-            beside = trace & spill(first, second, getattr(layers, source)[frame])
-            grown[target][frame] |= beside
+        for source, target in TRACES.items() if trace.any() else ():
+            beside = trace & grown(getattr(layers, source)[frame], SPILL_PX)
+            traced[target][frame] |= beside
             trace &= ~beside
-    return replace(layers, **grown)
+    return replace(layers, **traced)
 
 
 def moved_in_scene(

@@ -55,7 +55,12 @@ class RenderedScene:
 
     def frames(self, name: str) -> np.ndarray:
         """All frames of a layer, [num_frames, ...]."""
-        return np.stack([self.frame(name, index) for index in range(self.num_frames)])
+        first = self.frame(name, 0)
+        pictures = np.empty((self.num_frames, *first.shape), dtype=first.dtype)
+        pictures[0] = first
+        for index in range(1, self.num_frames):
+            pictures[index] = self.frame(name, index)
+        return pictures
 
 
 def read_png(path: Path) -> np.ndarray:

@@ -124,15 +124,15 @@ def footprint(taps: np.ndarray, per_pixel: int) -> np.ndarray:
     """
     height, width = taps.shape[0] // per_pixel, taps.shape[1] // per_pixel
     reach = math.floor(FOOTPRINT_PX * per_pixel)
-    padded = np.pad(taps, reach)
+    padded = np.pad(taps, reach).view(np.uint8)
     first = per_pixel // 2
     offsets = range(-reach, reach + 1)
     near = [(row, column) for row in offsets for column in offsets if np.hypot(row, column) <= FOOTPRINT_PX * per_pixel]
-    total = np.zeros((height, width), dtype=np.float32)
+    total = np.zeros((height, width), dtype=np.uint16)
     for row, column in near:
         start = first + reach + row, first + reach + column
         total += padded[start[0] :: per_pixel, start[1] :: per_pixel][:height, :width]
-    return total / len(near)
+    return total.astype(np.float32) / len(near)
 
 
 def spill(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.ndarray:
@@ -141,8 +141,25 @@ def spill(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.ndar
     Denoising spreads silhouettes by a pixel or two, further than coverage tells. factual, other: uint8 [height, width,
     3]; region: bool [height, width].
     """
-    beside = ndimage.binary_dilation(region, np.ones((3, 3), dtype=bool), iterations=SPILL_PX) & ~region
-    return np.asarray(beside & (_distance(factual, other) >= MIN_SPILL_LEVELS))
+    apart = (np.maximum(factual, other) - np.minimum(factual, other)) >= MIN_SPILL_LEVELS
+    return np.asarray(grown(region, SPILL_PX) & ~region & (apart[..., 0] | apart[..., 1] | apart[..., 2]))
+
+
+def grown(region: np.ndarray, pixels: int) -> np.ndarray:
+    """A region bool [height, width] with all that is at most so many rows and columns away; itself where that is 0."""
+    return _grown_by_rows(_grown_by_rows(region, pixels).T, pixels).T
+
+
+def _grown_by_rows(region: np.ndarray, pixels: int) -> np.ndarray:
+    """The union of a region with itself shifted by up to so many rows, in steps that double."""
+    reach = 0
+    while reach < pixels:
+        step = min(reach + 1, pixels - reach)  # a larger one would have to look beyond the border
+        before, region = region, region.copy(order="K")
+        region[step:] |= before[:-step]
+        region[:-step] |= before[step:]
+        reach += step
+    return region
 
 
 def lay_over(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.ndarray:
@@ -151,15 +168,20 @@ def lay_over(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.n
     Over `RAMP_PX` outside the region the other one fades out, by steps of at most `MAX_RAMP_LEVELS`; beyond, the result
     is the factual picture exactly.
     """
-    if not region.any():
+    whole = Box(left=0, top=0, right=region.shape[1], bottom=region.shape[0])
+    tight = _tight(region, whole)
+    if tight is None:
         return factual
+    near = _padded(tight, RAMP_PX, whole).slices
+    result = factual.copy()
+    result[near] = _ramped(factual[near], other[near], region[near])
+    return result
+
+
+def _ramped(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """What `lay_over` returns, at the cost of all pixels."""
     weight = 1 - np.minimum(ndimage.distance_transform_edt(~region) / (RAMP_PX + 1), 1)
     weight = (weight * weight * (3 - 2 * weight))[..., None]
     step = other.astype(np.float64) - factual
     ramp = weight * np.clip(step, -MAX_RAMP_LEVELS, MAX_RAMP_LEVELS)
     return np.asarray(np.rint(factual + np.where(region[..., None], step, ramp)), dtype=np.uint8)
-
-
-def _distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Largest difference of a channel, int16 [height, width]."""
-    return np.asarray(np.abs(first.astype(np.int16) - second).max(axis=-1))

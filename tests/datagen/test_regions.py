@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from datagen.regions import MAX_RAMP_LEVELS, RAMP_PX, boxes_around, footprint, lay_over, spill
+from datagen.regions import MAX_RAMP_LEVELS, RAMP_PX, boxes_around, footprint, grown, lay_over, spill
 
 HEIGHT, WIDTH = 60, 90
 
@@ -82,3 +83,13 @@ def test_a_trace_beside_the_region_is_spill_and_one_far_off_is_not() -> None:
     other[25, 51], other[25, 80], other[25, 38] = 120, 120, 103
     found = spill(flat(100), other, changed)
     assert np.argwhere(found).tolist() == [[25, 51]]
+
+
+@pytest.mark.parametrize("pixels", [1, 2, 4, 5, 8])
+def test_a_region_grows_by_rows_and_columns_up_to_the_border(pixels: int) -> None:
+    spots = np.random.default_rng(0).random((HEIGHT, WIDTH)) < 0.01
+    spots[0, 0] = spots[-1, 40] = spots[30, -2] = True
+    square = np.ones((2 * pixels + 1, 2 * pixels + 1), dtype=bool)
+    before = spots.copy()
+    assert np.array_equal(grown(spots, pixels), ndimage.binary_dilation(spots, square))
+    assert np.array_equal(spots, before)
