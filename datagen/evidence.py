@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -17,7 +18,7 @@ from scipy import ndimage
 from datagen.camera import Lens, lens_of, to_camera
 from datagen.errors import DataError
 from datagen.quadmask import MaskLayers, Policy
-from datagen.regions import SPILL_PX, grown, spill
+from datagen.regions import SPILL_PX, bounding_box, grown, spill
 from datagen.spec import Blur, SceneSpec, Staging, World
 from datagen.trajectory import Trajectory, apply_pose
 
@@ -43,6 +44,17 @@ TRACES = {  # where a trace beside a layer belongs: silhouettes are told by cove
 }
 
 
+class Clip(Protocol):
+    """A layer [num_frames, height, width]: an array, or one whose frames are read when they are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, frame: int, /) -> Any: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class RenderedLayers:
     """What a render says about a clip.
@@ -56,16 +68,16 @@ class RenderedLayers:
     fine_*              like light_*, of H and C, by more samples where they differ, 0 elsewhere
     """
 
-    removed_coverage: np.ndarray
-    ids_hidden: np.ndarray
-    ids_counterfactual: np.ndarray
-    light_factual: np.ndarray
-    light_hidden: np.ndarray
-    light_counterfactual: np.ndarray
-    moved_hidden: np.ndarray | None = None
-    moved_counterfactual: np.ndarray | None = None
-    fine_hidden: np.ndarray | None = None
-    fine_counterfactual: np.ndarray | None = None
+    removed_coverage: Clip
+    ids_hidden: Clip
+    ids_counterfactual: Clip
+    light_factual: Clip
+    light_hidden: Clip
+    light_counterfactual: Clip
+    moved_hidden: Clip | None = None
+    moved_counterfactual: Clip | None = None
+    fine_hidden: Clip | None = None
+    fine_counterfactual: Clip | None = None
 
     def __post_init__(self) -> None:
         full, light = self.removed_coverage.shape, self.light_factual.shape
@@ -96,15 +108,20 @@ class Seen:
     light: np.ndarray
 
 
-def _check_layer(name: str, layer: np.ndarray, expected: tuple[int, ...], num_frames: int) -> None:
-    """Raise `DataError` for a layer of another shape or length, or with values that are no numbers."""
-    if layer.shape != expected or layer.ndim != 3 or len(layer) != num_frames:
+def _check_layer(name: str, layer: Clip, expected: tuple[int, ...], num_frames: int) -> None:
+    """Raise `DataError` for a layer of another shape or length."""
+    if layer.shape != expected or len(expected) != 3 or len(layer) != num_frames:
         raise DataError(f"layer '{name}': expected [{num_frames}, height, width] like {expected}, found {layer.shape}")
-    for frame, picture in enumerate(layer):
-        if not np.isfinite(picture).all():
-            raise DataError(f"layer '{name}': frame {frame} holds values that are no numbers; render the scene again")
-        if picture.size and picture.min() < 0:
-            raise DataError(f"layer '{name}': frame {frame} holds {picture.min():g}; expected values of 0 or more")
+
+
+def _picture(rendered: RenderedLayers, name: str, frame: int) -> np.ndarray:
+    """One frame of a layer; raises `DataError` for values that are no numbers, or below 0."""
+    picture = np.asarray(getattr(rendered, name)[frame])
+    if not np.isfinite(picture).all():
+        raise DataError(f"layer '{name}': frame {frame} holds values that are no numbers; render the scene again")
+    if picture.size and picture.min() < 0:
+        raise DataError(f"layer '{name}': frame {frame} holds {picture.min():g}; expected values of 0 or more")
+    return picture
 
 
 def derive_layers(
@@ -124,7 +141,7 @@ def derive_layers(
     frames = [_derive_frame(rendered, moved, frame, edge_px, dark) for frame in range(num_frames)]
     if blur_px:
         frames = [_blurred(layers, extent) for layers, extent in zip(frames, blur_px, strict=True)]
-    names = ("removed", "moved_before", "moved_after", "lit_by_moved", "own_effects")
+    names = [field.name for field in fields(MaskLayers)]
     return MaskLayers(**{name: np.stack([one[index] for one in frames]) for index, name in enumerate(names)})
 
 
@@ -132,23 +149,24 @@ def _derive_frame(
     rendered: RenderedLayers, moved: np.ndarray, frame: int, edge_px: int, dark: float
 ) -> tuple[np.ndarray, ...]:
     """The five layers of one frame, in the order of `MaskLayers`."""
-    removed = rendered.removed_coverage[frame] > MIN_COVERAGE
+    names = [field.name for field in fields(rendered) if getattr(rendered, field.name) is not None]
+    seen = {name: _picture(rendered, name, frame) for name in names}
+    removed = seen["removed_coverage"] > MIN_COVERAGE
     before, after = _moved_surfaces(
-        _as_ids(rendered.ids_hidden[frame], moved, "ids_hidden", frame),
-        _as_ids(rendered.ids_counterfactual[frame], moved, "ids_counterfactual", frame),
+        _as_ids(seen["ids_hidden"], moved, "ids_hidden", frame),
+        _as_ids(seen["ids_counterfactual"], moved, "ids_counterfactual", frame),
         moved[frame],
-        edge_px if rendered.moved_hidden is None else 0,
+        edge_px if "moved_hidden" not in seen else 0,
     )
-    if rendered.moved_hidden is not None and rendered.moved_counterfactual is not None:
-        before = before | (rendered.moved_hidden[frame] > MIN_COVERAGE)
-        after = after | (rendered.moved_counterfactual[frame] > MIN_COVERAGE)
+    if "moved_hidden" in seen and "moved_counterfactual" in seen:
+        before = before | (seen["moved_hidden"] > MIN_COVERAGE)
+        after = after | (seen["moved_counterfactual"] > MIN_COVERAGE)
     moving = before | after
-    light_hidden = rendered.light_hidden[frame]
-    if rendered.fine_hidden is not None and rendered.fine_counterfactual is not None:
-        lit = fine_change(rendered.fine_hidden[frame], rendered.fine_counterfactual[frame], moving, dark)
+    if "fine_hidden" in seen and "fine_counterfactual" in seen:
+        lit = fine_change(seen["fine_hidden"], seen["fine_counterfactual"], moving, dark)
     else:
-        lit = change_of_light(light_hidden, rendered.light_counterfactual[frame], moving, dark)
-    own = change_of_light(rendered.light_factual[frame], light_hidden, removed | moving, dark)
+        lit = change_of_light(seen["light_hidden"], seen["light_counterfactual"], moving, dark)
+    own = change_of_light(seen["light_factual"], seen["light_hidden"], removed | moving, dark)
     return removed, before, after, lit, own
 
 
@@ -193,7 +211,8 @@ def _moved_surfaces(
 
 def dark_of(rendered: RenderedLayers) -> float:
     """Luminance below which next to no light arrives in this clip."""
-    return DARK_SHARE * float(np.percentile(rendered.light_hidden, 99))
+    light = np.stack([rendered.light_hidden[frame] for frame in range(len(rendered.light_hidden))])
+    return DARK_SHARE * float(np.percentile(light, 99))
 
 
 def change_of_light(first: np.ndarray, second: np.ndarray, excluded: np.ndarray, dark: float) -> np.ndarray:
@@ -255,8 +274,13 @@ def _ratio(change: np.ndarray, light: np.ndarray) -> np.ndarray:
 def _without_specks(mask: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
     """`mask` without small spots that touch none of `neighbours`, and with small holes filled."""
     least = max(4, round(SPECK_SHARE * mask.size))
-    kept = mask & ~_small_parts(mask | neighbours, least)
-    return np.asarray(kept | _small_parts(~kept, least))
+    box = bounding_box(mask | neighbours, margin_px=least)  # what is beside it is larger than a hole in the box too
+    kept = np.zeros_like(mask)
+    if box is not None:
+        near = mask[box.slices]
+        spots = near & ~_small_parts(near | neighbours[box.slices], least)
+        kept[box.slices] = spots | _small_parts(~spots, least)
+    return kept
 
 
 def _small_parts(mask: np.ndarray, least: int) -> np.ndarray:

@@ -37,14 +37,18 @@ class RenderedScene:
             raise DataError(f"{self.root}: no layer '{name}'{did_you_mean(name, known)}")
         return known[name]
 
-    def frame(self, name: str, index: int) -> np.ndarray:
-        """One frame of a layer: uint8 [height, width, 3] sRGB of a PNG, float32 [height, width] of an EXR."""
-        layer = self.layer(name)
+    def path(self, name: str, index: int) -> Path:
+        """File of one frame of a layer."""
+        path = self.layer(name).path(self.root, index)
         if not 0 <= index < self.num_frames:
             raise DataError(f"{self.root}: no frame {index} of '{name}'; there are 0 to {self.num_frames - 1}")
-        path = layer.path(self.root, index)
         if not path.is_file():
             raise DataError(f"{path}: no such file; expected frame {index} of {self.num_frames} of '{name}': {AGAIN}")
+        return path
+
+    def frame(self, name: str, index: int) -> np.ndarray:
+        """One frame of a layer: uint8 [height, width, 3] sRGB of a PNG, float32 [height, width] of an EXR."""
+        layer, path = self.layer(name), self.path(name, index)
         picture = read_exr(path) if layer.suffix == ".exr" else read_png(path)
         if picture.shape[:2] != (layer.height, layer.width):
             raise DataError(
@@ -56,11 +60,32 @@ class RenderedScene:
     def frames(self, name: str) -> np.ndarray:
         """All frames of a layer, [num_frames, ...]."""
         first = self.frame(name, 0)
-        pictures = np.empty((self.num_frames, *first.shape), dtype=first.dtype)
-        pictures[0] = first
-        for index in range(1, self.num_frames):
-            pictures[index] = self.frame(name, index)
+        pictures = np.empty((self.num_frames, *first.shape), dtype=first.dtype)  # stacking holds all of them twice
+        for index in range(self.num_frames):
+            pictures[index] = self.frame(name, index) if index else first
         return pictures
+
+
+class LazyLayer:
+    """A layer of one channel, [num_frames, height, width], whose frames are read when they are asked for.
+
+    Where nothing moves, a frame's file is a copy of the one before, and is not decoded again.
+    """
+
+    def __init__(self, scene: RenderedScene, name: str) -> None:
+        self.scene, self.name = scene, name
+        layer = scene.layer(name)
+        self.shape = (scene.num_frames, layer.height, layer.width)
+        self._last: tuple[bytes, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, frame: int) -> np.ndarray:
+        contents = self.scene.path(self.name, frame).read_bytes()
+        if self._last is None or contents != self._last[0]:
+            self._last = contents, self.scene.frame(self.name, frame)
+        return self._last[1]
 
 
 def read_png(path: Path) -> np.ndarray:
@@ -69,7 +94,7 @@ def read_png(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             if image.mode not in ("RGB", "RGBA"):
                 raise DataError(f"{path}: expected RGB with 8 bits a channel, found mode {image.mode}: {AGAIN}")
-            return np.asarray(image.convert("RGB"))
+            return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise DataError(f"{path}: not a readable PNG ({error}): {AGAIN}") from None
 

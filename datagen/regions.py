@@ -58,6 +58,13 @@ def boxes_around(region: np.ndarray, margin_px: int = MARGIN_PX, box_cost: float
     return tuple(sorted((_padded(box, margin_px, whole) for box in parts), key=lambda box: (box.top, box.left)))
 
 
+def bounding_box(region: np.ndarray, margin_px: int) -> Box | None:
+    """The one box around a region bool [height, width] with a margin; None around nothing."""
+    whole = Box(left=0, top=0, right=region.shape[1], bottom=region.shape[0])
+    tight = _tight(region, whole)
+    return None if tight is None else _padded(tight, margin_px, whole)
+
+
 def _cut(region: np.ndarray, within: Box, margin_px: int, cost: float) -> list[Box]:
     """Tight boxes around the part of a region that lies within a box."""
     box = _tight(region, within)
@@ -168,12 +175,10 @@ def lay_over(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.n
     Over `RAMP_PX` outside the region the other one fades out, by steps of at most `MAX_RAMP_LEVELS`; beyond, the result
     is the factual picture exactly.
     """
-    whole = Box(left=0, top=0, right=region.shape[1], bottom=region.shape[0])
-    tight = _tight(region, whole)
-    if tight is None:
+    box = bounding_box(region, RAMP_PX)
+    if box is None:
         return factual
-    near = _padded(tight, RAMP_PX, whole).slices
-    result = factual.copy()
+    result, near = factual.copy(), box.slices
     result[near] = _ramped(factual[near], other[near], region[near])
     return result
 

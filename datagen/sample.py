@@ -32,7 +32,7 @@ from datagen.evalset import HIDDEN, perturbed_name
 from datagen.evidence import OPTIONAL_LAYERS, RenderedLayers, derive_layers, moved_in_scene, with_spill
 from datagen.exposure import check_exposure
 from datagen.figures import effect_visibility, keep_differences, mask_statistics
-from datagen.frames import RenderedScene
+from datagen.frames import LazyLayer, RenderedScene
 from datagen.geometry_layers import geometry_files, write_geometry
 from datagen.layers import HIDDEN_LAYER, perturbed_layer
 from datagen.metadata import FORMAT_VERSION, EffectVisibility, SampleMetadata, licence_of, removed_things, warnings_of
@@ -156,7 +156,7 @@ def read_rendered(scene: RenderedScene) -> RenderedLayers:
     there = {layer.name for layer in scene.manifest.layers}
     names = [field.name for field in dataclasses.fields(RenderedLayers)]
     return RenderedLayers(
-        **{name: scene.frames(name) for name in names if name in there or name not in OPTIONAL_LAYERS}
+        **{name: LazyLayer(scene, name) for name in names if name in there or name not in OPTIONAL_LAYERS}
     )
 
 

@@ -192,7 +192,7 @@ def test_specks_go_and_holes_close() -> None:
 )
 def test_bad_layers_are_named(layers: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        rendered(**layers)
+        derive_layers(rendered(**layers), moved())
 
 
 def test_an_id_that_no_object_has_is_named() -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from synthetic import draw_frame, make_scene, make_spec, write_exr
 
 from datagen.errors import DataError
-from datagen.frames import RenderedScene
+from datagen.frames import LazyLayer, RenderedScene
 
 
 @pytest.fixture
@@ -27,6 +27,15 @@ def test_what_was_drawn_comes_back(render: Path) -> None:
             assert found.dtype == (np.uint8 if name.startswith("rgb") else np.float32)
     assert scene.frames("rgb_factual").shape == (2, 64, 96, 3)
     assert scene.frames("light_hidden").shape == (2, 32, 48)
+
+
+def test_a_lazy_layer_is_the_same_as_a_whole_one(render: Path) -> None:
+    scene = RenderedScene(render)
+    lazy, whole = LazyLayer(scene, "removed_coverage"), scene.frames("removed_coverage")
+    assert lazy.shape == whole.shape and len(lazy) == len(whole)
+    assert all(np.array_equal(lazy[frame], whole[frame]) for frame in (0, 1, 1, 0))
+    with pytest.raises(DataError, match="no frame 2"):
+        lazy[2]
 
 
 def test_an_unknown_layer_is_corrected(render: Path) -> None:
