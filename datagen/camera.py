@@ -12,6 +12,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from datagen.spec import SceneSpec, Staging
+from datagen.trajectory import matrices_from_poses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,12 @@ def to_camera(points: np.ndarray, world_from_camera: np.ndarray) -> np.ndarray:
     """World points [..., 3] in the axes of a camera whose pose is [7]."""
     rotation = Rotation.from_quat(world_from_camera[3:], scalar_first=True).as_matrix()
     return np.asarray((points - world_from_camera[:3]) @ rotation)
+
+
+def in_camera(points: np.ndarray, poses: np.ndarray) -> np.ndarray:
+    """Points [num_frames, M, 3] in the axes of the camera of each frame, poses [num_frames, 7]."""
+    matrices = matrices_from_poses(poses)
+    return np.asarray((points - matrices[:, None, :3, 3]) @ matrices[:, :3, :3])
 
 
 def project(points: np.ndarray, world_from_camera: np.ndarray, lens: Lens) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,7 @@ import numpy as np
 from datagen.clearance import check_room, occupied_by
 from datagen.furnishing import furnish, window_light
 from datagen.spec import LightKind, Room, SceneSpec, World
-from datagen.trajectory import Trajectory
-from datagen.visibility import place
+from datagen.trajectory import Trajectory, place
 
 
 def decorate(

@@ -15,12 +15,12 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from datagen.camera import Lens, lens_of, to_camera
+from datagen.camera import Lens, in_camera, lens_of
 from datagen.errors import DataError
 from datagen.quadmask import MaskLayers, Policy
 from datagen.regions import SPILL_PX, bounding_box, grown, spill
 from datagen.spec import Blur, SceneSpec, Staging, World
-from datagen.trajectory import Trajectory, apply_pose
+from datagen.trajectory import Trajectory, place
 
 MIN_MOVE_M = 0.001
 MIN_MOVE_PX = 0.25
@@ -340,14 +340,13 @@ def moved_flags(
         if name not in corners:
             raise DataError(f"no bounding box of '{name}' in the certificate; there are {sorted(corners)}")
         before, after = factual.of(name), counterfactual.of(name)
-        for frame in range(factual.num_frames):
-            first, second = apply_pose(before[frame], corners[name]), apply_pose(after[frame], corners[name])
-            flags[frame, ids[name]] = _is_displaced(first, second, lens, world_from_camera[frame])
+        first, second = place(before, corners[name]), place(after, corners[name])
+        flags[:, ids[name]] = _displaced(first, second, lens, world_from_camera)
     return flags
 
 
-def _is_displaced(first: np.ndarray, second: np.ndarray, lens: Lens, world_from_camera: np.ndarray) -> bool:
-    """Whether any of the points [8, 3] is displaced enough to be seen."""
-    depth = np.minimum(-to_camera(first, world_from_camera)[:, 2], -to_camera(second, world_from_camera)[:, 2])
+def _displaced(first: np.ndarray, second: np.ndarray, lens: Lens, world_from_camera: np.ndarray) -> np.ndarray:
+    """Frames in which any of the points [num_frames, 8, 3] is displaced enough to be seen, bool [num_frames]."""
+    depth = -np.maximum(in_camera(first, world_from_camera), in_camera(second, world_from_camera))[..., 2]
     least_m = np.maximum(MIN_MOVE_M, MIN_MOVE_PX * np.maximum(depth, NEAREST_DEPTH_M) / lens.focal_px)
-    return bool((np.linalg.norm(first - second, axis=1) > least_m).any())
+    return np.asarray((np.linalg.norm(first - second, axis=-1) > least_m).any(axis=-1))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datagen.camera import Lens, ray_through, to_camera, to_pixels
+from datagen.camera import Lens, in_camera, ray_through, to_camera, to_pixels
 from datagen.spec import Blur, CameraWish, Room
 from datagen.trajectory import interpolate, matrices_from_poses
 
@@ -28,12 +28,6 @@ def framed(points: np.ndarray, poses: np.ndarray, lens: Lens) -> np.ndarray:
     border = MARGIN * lens.height
     inside = (pixels >= border) & (pixels <= np.array([lens.width, lens.height]) - border)
     return np.asarray((depth >= NEAREST_M).all(axis=1) & inside.all(axis=(1, 2)))
-
-
-def in_camera(points: np.ndarray, poses: np.ndarray) -> np.ndarray:
-    """Points [num_frames, M, 3] in the axes of the camera of each frame, poses [num_frames, 7]."""
-    matrices = matrices_from_poses(poses)
-    return np.asarray((points - matrices[:, None, :3, 3]) @ matrices[:, :3, :3])
 
 
 def distance_to_boxes(boxes: Iterable[tuple[np.ndarray, np.ndarray]], positions: np.ndarray) -> np.ndarray:

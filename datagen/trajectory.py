@@ -119,6 +119,12 @@ def apply_pose(pose: np.ndarray, points: np.ndarray) -> np.ndarray:
     return Rotation.from_quat(pose[3:], scalar_first=True).apply(points) + pose[:3]
 
 
+def place(poses: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Points [P, 3] of an object's frame, in the world at poses [num_frames, 7]: float64 [num_frames, P, 3]."""
+    matrices = matrices_from_poses(poses)
+    return np.asarray(points @ matrices[:, :3, :3].swapaxes(1, 2) + matrices[:, None, :3, 3])
+
+
 def inverse_pose(pose: np.ndarray) -> np.ndarray:
     """`object_from_world` of a pose [7]."""
     inverse = Rotation.from_quat(pose[3:], scalar_first=True).inv()

@@ -18,8 +18,8 @@ from datagen.camera import Lens, poses_of, to_camera, to_pixels, upright_axes
 from datagen.errors import SceneRejected
 from datagen.framing import MARGIN, NEAREST_M, distance_to_boxes
 from datagen.spec import SceneSpec, World
-from datagen.trajectory import Trajectory
-from datagen.visibility import place, visible_shares
+from datagen.trajectory import Trajectory, place
+from datagen.visibility import visible_shares
 
 NUM_AZIMUTHS = 18
 HEIGHT_STEPS_M = (0.0, 0.25, 0.5)

@@ -96,9 +96,3 @@ def segments_meet_box(start: np.ndarray, ends: np.ndarray, low: np.ndarray, high
     enter = np.minimum(first, second).max(axis=-1)
     leave = np.maximum(first, second).min(axis=-1)
     return np.asarray((enter < leave) & (enter < 0.98) & (leave > 0))
-
-
-def place(poses: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Points [P, 3] of an object's frame, in the world at poses [num_frames, 7]: float64 [num_frames, P, 3]."""
-    matrices = matrices_from_poses(poses)
-    return np.asarray(points @ matrices[:, :3, :3].swapaxes(1, 2) + matrices[:, None, :3, 3])
