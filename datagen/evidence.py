@@ -274,7 +274,7 @@ def _ratio(change: np.ndarray, light: np.ndarray) -> np.ndarray:
 def _without_specks(mask: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
     """`mask` without small spots that touch none of `neighbours`, and with small holes filled."""
     least = max(4, round(SPECK_SHARE * mask.size))
-    box = bounding_box(mask | neighbours, margin_px=least)  # what is beside it is larger than a hole in the box too
+    box = bounding_box(mask, margin_px=least)  # what a part or a hole has outside shows as `least` pixels inside
     kept = np.zeros_like(mask)
     if box is not None:
         near = mask[box.slices]

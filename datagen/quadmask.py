@@ -108,9 +108,10 @@ def compose_mask(layers: MaskLayers, policy: Policy = Policy.VOID) -> np.ndarray
 
 def label_pixels(removed: np.ndarray, affected: np.ndarray) -> np.ndarray:
     """Labels uint8 of two bool arrays of one shape."""
-    with_removed = np.where(affected, np.uint8(Label.OVERLAP), np.uint8(Label.REMOVE))
-    without = np.where(affected, np.uint8(Label.AFFECTED), np.uint8(Label.KEEP))
-    return np.asarray(np.where(removed, with_removed, without), dtype=np.uint8)
+    labels = np.full(removed.shape, Label.KEEP, dtype=np.uint8)
+    for where, label in ((affected, Label.AFFECTED), (removed, Label.REMOVE), (removed & affected, Label.OVERLAP)):
+        np.copyto(labels, np.uint8(label), where=where)
+    return labels
 
 
 def check_mask(mask: np.ndarray, where: str = "quadmask", like: tuple[int, ...] | None = None) -> np.ndarray:
