@@ -14,7 +14,8 @@ import numpy as np
 import OpenEXR
 from mathutils import Vector
 
-from blender_scripts.nodes import Color, Graph, check_input
+from blender_scripts.nodes import Color, Graph
+from blender_scripts.user_files import check_file
 from datagen.errors import SpecError, did_you_mean
 from datagen.seeding import generator_for
 from datagen.spec import InputFile, SceneSpec, Staging
@@ -81,7 +82,7 @@ def add_environment(spec: SceneSpec) -> bpy.types.World:
     if spec.light.environment:
         path = environment_path(spec.light.environment)
         if spec.light.environment_sha256:
-            check_input(InputFile(path=str(path), sha256=spec.light.environment_sha256))
+            check_file(InputFile(path=str(path), sha256=spec.light.environment_sha256))
         mean = mean_luminance(path)
         turn = float(generator_for(spec.seed, "environment").uniform(0, 2 * math.pi))
         direction = graph.add("ShaderNodeTexCoord").outputs["Generated"]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import bpy
 import numpy as np
 
-from datagen.codec import sha256_file
-from datagen.errors import DataError
+from blender_scripts.user_files import check_file
 from datagen.looks import linear_from_srgb
 from datagen.spec import InputFile
 
@@ -99,7 +97,7 @@ class Graph:
 
     def picture(self, vector: Any, file: InputFile, color_space: str) -> bpy.types.NodeSocket:
         """Colour of a user's picture; raises `DataError` when it is gone or another one than was planned with."""
-        check_input(file)
+        check_file(file)
         node = self.add("ShaderNodeTexImage", {"Vector": vector})
         node.image = bpy.data.images.load(file.path, check_existing=True)
         node.image.colorspace_settings.name = color_space
@@ -114,14 +112,6 @@ class Graph:
         named = {name.replace("_", " "): value for name, value in inputs.items()}
         values = {"Base Color": color, "Roughness": roughness, "Metallic": metallic, **named}
         return self.add("ShaderNodeBsdfPrincipled", values).outputs[0]
-
-
-def check_input(file: InputFile) -> None:
-    """Raise `DataError` unless a file of the user's is still the one that the scene was planned with."""
-    if not Path(file.path).is_file():
-        raise DataError(f"{file.path}: no such file; the scene was planned with it: put it back, or plan another run")
-    if sha256_file(Path(file.path)) != file.sha256:
-        raise DataError(f"{file.path}: has changed since the scene was planned with it; plan another run")
 
 
 def new_material(name: str) -> tuple[bpy.types.Material, Graph]:

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from blender_scripts.user_files import check_files
 from datagen.codec import read_record
 from datagen.entry import serve
 from datagen.jobs import RenderJob
+from datagen.spec import SceneSpec
 
 
 @contextmanager
@@ -39,6 +41,7 @@ def main(job_path: Path, out: Path) -> None:
     with started_on_cores(job.threads):
         from blender_scripts.render_layers import render_job
     render_job(job, out)
+    check_files(read_record(SceneSpec, Path(job.spec)))
 
 
 if __name__ == "__main__":
