@@ -1,7 +1,7 @@
 """How true the masks are: IoU of every layer and label against an oracle, beside the published recipes' masks.
 
     .venv/bin/python benchmarks/mask_truth.py --work WORK [--source humoto|kubric] [--data DIR] [--scenes 2]
-        [--frames 3 | --at 8 10] [--samples 256] [--size 240x136] [--visible 0.05] [--set KEY=VALUE]
+        [--frames 3 | --at 8 10] [--samples 256] [--deep 1024] [--size 240x136] [--visible 0.05] [--set KEY=VALUE]
 
 Samples are made through the command line in WORK/<name>/run (without --data, of the embedded demo data), the oracle in
 WORK/<name>/oracle/<key>, once. Lines of text, one JSON line, and a picture of all masks WORK/<name>/<key>.png.
@@ -15,7 +15,8 @@ them by one seed in all three worlds, half by another. It shares no code with th
     moved_before   likewise for objects that are elsewhere in the other world (some vertex is, by more than 1 mm and
     moved_after    0.25 px), in H or in C: where only one of the two shows one, they show different objects, which
                    counts for both layers
-    lit_by_moved   not moved, and the luminance of linear light differs between H and C: |mean difference of all
+    lit_by_moved   (of pictures with `deep` samples where H and C are near the threshold)
+                   not moved, and the luminance of linear light differs between H and C: |mean difference of all
                    samples| above `visible` (5 %) of the brighter of the two and above 3 times its standard error, which
                    is taken from how far the differences by the two seeds are apart. 5 % of the light is 3 to 4 levels
                    of 255 of a mid-grey: what the test of KEEP lets pass. Means over those of 3x3 pixels that are not
@@ -62,6 +63,8 @@ LEEWAYS = (0.5, 1.5)
 DARK_SHARE = 0.02  # of the brightest percent of the picture; relative changes below it are of nothing
 HUMOTO_LEVELS, HUMOTO_GAMMA, HUMOTO_DILATE_PX = 8, 2.2, 2
 KUBRIC_LEVELS = 15
+WAYS = ("ours", "humoto recipe", "kubric recipe")
+HALVES = ("first half", "second half")  # of the oracle's samples
 TO_REACH = {Label.REMOVE: 0.97, Label.AFFECTED: 0.95}
 ORACLE_TIMEOUT_S = 6 * 3600.0
 COLORS = {Label.REMOVE: (230, 30, 30), Label.OVERLAP: (250, 170, 20), Label.AFFECTED: (40, 190, 60)}
@@ -73,18 +76,23 @@ class Compared:
 
     frame: int
     layers: dict[str, tuple[np.ndarray, np.ndarray]]  # name -> oracle, ours
-    masks: dict[tuple[str, Policy], np.ndarray]  # ("oracle" | "ours" | "humoto recipe" | "kubric recipe", policy)
+    masks: dict[tuple[str, Policy], np.ndarray]  # by way ("oracle", one of `WAYS` or of `HALVES`) and policy
     decided: dict[Policy, np.ndarray]
     pictures: tuple[np.ndarray, ...]
 
 
-def oracle_layers(found: dict[str, np.ndarray], visible: float = VISIBLE, leeway: float = 1.0) -> MaskLayers:
-    """The five layers of one frame, each bool [1, height, width]; both thresholds are multiplied by `leeway`."""
+def oracle_layers(
+    found: dict[str, np.ndarray], visible: float = VISIBLE, leeway: float = 1.0, seeds: tuple[int, int] = (0, 1)
+) -> MaskLayers:
+    """The five layers of one frame, each bool [1, height, width]; both thresholds are multiplied by `leeway`.
+
+    seeds: the same twice for what half of the samples say about light.
+    """
     least = MIN_COVERAGE * leeway
     removed = found["removed"] > least
     moved = np.maximum(found["moved_before"], found["moved_after"]) > least
-    lit = changed_light(found, "hidden", "counterfactual", moved, visible * leeway)
-    own = changed_light(found, "factual", "hidden", removed | moved, visible * leeway)
+    lit = changed_light(found, ("deep_hidden", "deep_counterfactual"), moved, visible * leeway, seeds)
+    own = changed_light(found, ("light_factual", "light_hidden"), removed | moved, visible * leeway, seeds)
     return MaskLayers(
         removed=removed[None],
         moved_before=moved[None],
@@ -95,13 +103,15 @@ def oracle_layers(found: dict[str, np.ndarray], visible: float = VISIBLE, leeway
 
 
 def changed_light(
-    found: dict[str, np.ndarray], first: str, second: str, excluded: np.ndarray, visible: float
+    found: dict[str, np.ndarray],
+    pictures: tuple[str, str],
+    excluded: np.ndarray,
+    visible: float,
+    seeds: tuple[int, int] = (0, 1),
 ) -> np.ndarray:
     """Where light visibly differs between two worlds on pixels that are not excluded, bool [height, width]."""
-    light = {
-        world: np.stack([found[f"light_{world}_{seed}"] @ LUMINANCE for seed in range(2)]) for world in (first, second)
-    }
-    difference = light[first] - light[second]
+    first, second = (np.stack([found[f"{name}_{seed}"] @ LUMINANCE for seed in seeds]) for name in pictures)
+    difference = first - second
     weight = (~excluded).astype(np.float64)
     share = ndimage.uniform_filter(weight, 3)
 
@@ -113,8 +123,8 @@ def changed_light(
     change = np.abs(mean(difference.mean(axis=0)))
     spread = mean(0.5 * (difference[0] - difference[1])) ** 2
     error = np.sqrt(np.maximum(ndimage.uniform_filter(spread, 5), 0.0))  # the filter rounds below 0
-    dark = DARK_SHARE * np.percentile(light[second], 99)
-    brighter = np.maximum(mean(np.maximum(light[first].mean(axis=0), light[second].mean(axis=0))), dark)
+    dark = DARK_SHARE * np.percentile(second, 99)
+    brighter = np.maximum(mean(np.maximum(first.mean(axis=0), second.mean(axis=0))), dark)
     return np.asarray((change > visible * brighter) & (change > STANDARD_ERRORS * error) & ~excluded)
 
 
@@ -160,6 +170,8 @@ def compare_frame(found: dict[str, np.ndarray], ours: MaskLayers, frame: int, vi
         labels = [compose_mask(layers, policy)[0] for layers in others]
         decided[policy] = np.all([one == masks["oracle", policy] for one in labels], axis=0)
         masks["ours", policy] = compose_mask(here, policy)[0]
+        for half, way in enumerate(HALVES):
+            masks[way, policy] = compose_mask(oracle_layers(found, visible, seeds=(half, half)), policy)[0]
         masks["humoto recipe", policy] = humoto_recipe(found, policy)
         masks["kubric recipe", policy] = kubric_recipe(found, policy)
     return Compared(
@@ -183,16 +195,19 @@ def figures(frames: Sequence[Compared]) -> dict[str, dict[str, float | None]]:
         "layers": {name: iou([one.layers[name] for one in frames]) for name in frames[0].layers}
     }
     for policy in Policy:
-        for way in ("ours", "humoto recipe", "kubric recipe"):
-            result[f"{policy}: {way}"] = label_figures(frames, policy, way, decided=False)
+        for way in WAYS:
+            result[f"{policy}: {way}"] = label_figures(frames, policy, way)
             result[f"{policy}, decided: {way}"] = label_figures(frames, policy, way, decided=True)
+        result[f"{policy}: halves of the oracle"] = label_figures(frames, policy, HALVES[0], truth=HALVES[1])
     return result
 
 
-def label_figures(frames: Sequence[Compared], policy: Policy, way: str, *, decided: bool) -> dict[str, float | None]:
+def label_figures(
+    frames: Sequence[Compared], policy: Policy, way: str, *, decided: bool = False, truth: str = "oracle"
+) -> dict[str, float | None]:
     """IoU of each label by one way."""
     parts = [one.decided[policy] if decided else np.ones_like(one.decided[policy]) for one in frames]
-    masks = [(one.masks["oracle", policy], one.masks[way, policy]) for one in frames]
+    masks = [(one.masks[truth, policy], one.masks[way, policy]) for one in frames]
     return {
         label.name: iou(
             [
@@ -209,7 +224,7 @@ def draw_sheet(frames: Sequence[Compared], path: Path) -> None:
     rows = []
     for one in frames:
         for policy in Policy:
-            masks = [one.masks[way, policy] for way in ("oracle", "ours", "humoto recipe", "kubric recipe")]
+            masks = [one.masks[way, policy] for way in ("oracle", *WAYS)]
             wrong = np.where((masks[0] != masks[1])[..., None], np.uint8(255), one.pictures[1] // 3)
             rows.append(np.hstack([*one.pictures, *(overlay(one.pictures[1], mask) for mask in masks), wrong]))
     sheet = np.vstack(rows)
@@ -253,7 +268,7 @@ def compared(run: RunFolder, key: str, folder: Path, options: argparse.Namespace
     sample = run.folder("compose", key)
     metadata = read_sample(sample).metadata
     frames = tuple(options.at) or chosen_frames(metadata.divergence_frame, metadata.num_frames, options.frames)
-    out = folder / f"{key}-{options.samples}-{'-'.join(map(str, frames))}"
+    out = folder / f"{key}-{options.samples}-{options.deep}-{'-'.join(map(str, frames))}"
     if not out.is_dir():
         job = OracleJob(
             spec=str(run.simulated_spec_path(key)),
@@ -261,6 +276,7 @@ def compared(run: RunFolder, key: str, folder: Path, options: argparse.Namespace
             frames=frames,
             samples=options.samples,
             threads=options.threads,
+            deep_samples=options.deep,
         )
         run_engine("blender_scripts.oracle", job, out, timeout_s=ORACLE_TIMEOUT_S, threads=options.threads)
     ours = read_layers(sample / LAYERS)
@@ -289,6 +305,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=3)
     parser.add_argument("--at", type=int, nargs="*", default=[], help="these frames instead of --frames spread ones")
     parser.add_argument("--samples", type=int, default=256)
+    parser.add_argument("--deep", type=int, default=1024, help="samples where H and C are near the threshold")
     parser.add_argument("--size", default="240x136")
     parser.add_argument("--visible", type=float, default=VISIBLE)
     parser.add_argument("--threads", type=int, default=1)

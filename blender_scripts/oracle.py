@@ -5,6 +5,8 @@
     light_<factual|hidden|counterfactual>_<0|1>   float32 [height, width, 3], linear, half of `samples` a pixel by a
                                                   first seed, and half by a second; a seed is one pattern of noise in
                                                   all three worlds
+    deep_<hidden|counterfactual>_<0|1>            likewise; in boxes around where the two differ by little more or less
+                                                  than what counts, half of `deep_samples` by other seeds
     removed                                       float32 [height, width], share of the pixel that shows a removed
                                                   object in F, by `samples` samples under the picture's own filter
     moved_before, moved_after                     likewise for objects that are elsewhere in the other world, in H, C
@@ -14,7 +16,8 @@
     cheap_coverage                                float32 [height, width], `removed` by 16 samples
     cheap_removed                                 bool [height, width], whether a pixel's centre shows a removed object
 
-Nothing of the mask's own derivation is used: whether an object moved is told by all of its vertices.
+Nothing of the mask's own derivation is used: whether an object moved is told by all of its vertices, and no seed is one
+that a scene is rendered with.
 """
 
 from __future__ import annotations
@@ -25,15 +28,17 @@ import bpy
 import numpy as np
 import OpenEXR
 from PIL import Image
+from scipy import ndimage
 
 from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
 from blender_scripts.devices import take_device
 from blender_scripts.nodes import new_material
-from blender_scripts.passes import set_constants
+from blender_scripts.passes import set_border, set_constants
 from datagen.camera import lens_of, project
 from datagen.codec import read_record, write_npz
 from datagen.entry import serve, silenced
 from datagen.jobs import OracleJob
+from datagen.regions import Box, boxes_around
 from datagen.seeding import seed_for
 from datagen.spec import SceneSpec, Staging, World
 from datagen.trajectory import apply_pose, read_trajectories
@@ -44,6 +49,7 @@ CHEAP_COVERAGE_SAMPLES = 16
 FILTER_PX = 1.5  # Blackman-Harris, as in every picture
 NARROW_PX = 0.01  # Cycles heeds the width of this filter, and not that of its box
 SEEDS = 2
+DEEP_BLUR_PX, DEEP_MARGIN_PX = 1.5, 3
 
 
 def main(job_path: Path, out: Path) -> None:
@@ -55,7 +61,7 @@ def main(job_path: Path, out: Path) -> None:
     scene = build_scene(spec, staging, worlds, Path(job.spec).parent)
     set_constants(spec, job.threads, take_device(spec.render, spec.key))
     bpy.context.scene.render.use_persistent_data = False
-    oracle = Oracle(scene, job.samples, out)
+    oracle = Oracle(scene, job, out)
     for frame in job.frames:
         write_npz(out / f"{frame:04d}.npz", oracle.frame(frame))
     oracle.scratch.unlink(missing_ok=True)
@@ -64,8 +70,8 @@ def main(job_path: Path, out: Path) -> None:
 class Oracle:
     """A scene's pictures by many samples."""
 
-    def __init__(self, scene: BuiltScene, samples: int, out: Path) -> None:
-        self.scene, self.samples = scene, samples
+    def __init__(self, scene: BuiltScene, job: OracleJob, out: Path) -> None:
+        self.scene, self.job, self.samples = scene, job, job.samples
         self.scratch = out / "scratch.exr"
         self.marks = show_color()
         render = bpy.context.scene.render
@@ -81,8 +87,9 @@ class Oracle:
         result: dict[str, np.ndarray] = {"moved_names": np.array(moved, dtype=np.str_)}
         for name, state in (("factual", factual), ("hidden", hidden), ("counterfactual", counterfactual)):
             for seed in range(SEEDS):
-                result[f"light_{name}_{seed}"] = self.light(state, seed)
+                result[f"light_{name}_{seed}"] = self.light(state, self.samples // SEEDS, seed)
             result[f"cheap_{name}"] = self.cheap(state)
+        result |= self.deep({"hidden": hidden, "counterfactual": counterfactual}, result)
         result["removed"] = self.coverage(factual, removed, self.samples)
         result["moved_before"] = self.coverage(hidden, moved, self.samples)
         result["moved_after"] = self.coverage(counterfactual, moved, self.samples)
@@ -90,10 +97,32 @@ class Oracle:
         result["cheap_removed"] = self.coverage(factual, removed, 1, NARROW_PX) > 0.5
         return result
 
-    def light(self, state: SceneState, seed: int) -> np.ndarray:
-        """Linear radiance float32 [height, width, 3], not denoised."""
-        self.settle(self.samples // SEEDS, self.scene.spec.render.max_bounces, denoise=False, seed=seed)
-        return self.render_exr(state)
+    def light(self, state: SceneState, samples: int, seed: int, box: Box | None = None) -> np.ndarray:
+        """Linear radiance float32 [height, width, 3] of the picture or a part, not denoised."""
+        self.settle(samples, self.scene.spec.render.max_bounces, denoise=False, seed=seed + 1)
+        return self.render_exr(state, box)
+
+    def deep(self, states: dict[str, SceneState], light: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """H and C with more samples where their difference is near what counts."""
+        hidden, counterfactual = (
+            np.mean([light[f"light_{name}_{seed}"] for seed in range(SEEDS)], axis=0) for name in states
+        )
+        close = self.is_near(hidden, counterfactual)
+        boxes = boxes_around(close, DEEP_MARGIN_PX) if self.job.deep_samples else ()
+        result = {}
+        for name, state in states.items():
+            for seed in range(SEEDS):
+                picture = light[f"light_{name}_{seed}"].copy()
+                for box in boxes:
+                    picture[box.slices] = self.light(state, self.job.deep_samples // SEEDS, SEEDS + seed, box)
+                result[f"deep_{name}_{seed}"] = picture
+        return result
+
+    def is_near(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Where two pictures [height, width, 3] differ by a share within `deep_change`, bool [height, width]."""
+        first, second = (ndimage.gaussian_filter(one.sum(axis=-1), DEEP_BLUR_PX) for one in (first, second))
+        share = np.abs(first - second) / np.maximum(np.maximum(first, second), 1e-6)
+        return np.asarray((share > self.job.deep_change[0]) & (share < self.job.deep_change[1]))
 
     def cheap(self, state: SceneState) -> np.ndarray:
         """The picture as the scene's settings make it, uint8 [height, width, 3] sRGB."""
@@ -135,15 +164,16 @@ class Oracle:
         blender.view_layers[0].material_override = None
         blender.world = self.scene.environment
 
-    def render_exr(self, state: SceneState) -> np.ndarray:
+    def render_exr(self, state: SceneState, box: Box | None = None) -> np.ndarray:
         image = bpy.context.scene.render.image_settings
         image.file_format, image.color_mode, image.color_depth, image.exr_codec = "OPEN_EXR", "RGB", "32", "ZIPS"
-        self.render(state, self.scratch)
+        self.render(state, self.scratch, box)
         with OpenEXR.File(str(self.scratch)) as file:
             return np.array(file.channels()["RGB"].pixels, dtype=np.float32)
 
-    def render(self, state: SceneState, path: Path) -> None:
+    def render(self, state: SceneState, path: Path, box: Box | None = None) -> None:
         self.scene.show(state)
+        set_border(box)
         bpy.context.scene.render.filepath = str(path)
         with silenced():
             bpy.ops.render.render(write_still=True)

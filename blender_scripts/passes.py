@@ -23,14 +23,14 @@ from blender_scripts.shutter import exposed, set_lens
 from datagen.camera import lens_of, project
 from datagen.entry import silenced
 from datagen.errors import SceneFailed
-from datagen.regions import MARGIN_PX, Box, boxes_around
+from datagen.light_change import fine_samples
+from datagen.regions import BOX_COST, MARGIN_PX, Box, boxes_around
 from datagen.seeding import seed_for
 from datagen.spec import Device, Engine, RenderSettings, SceneSpec, World
 
 RED, GREEN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 LIGHT_BOUNCES = 1
-FINE_LIGHT_SAMPLES = 16
 TAPS = 3  # a pixel's side, of silhouettes: see `datagen.regions.footprint`
 BORDER_PX = 4
 ROUNDING_PX = 0.25
@@ -57,6 +57,7 @@ class Settings:
     bounces: int
     filter_px: float
     denoise: bool
+    blue_noise: bool = False  # errors of neighbours cancel: for what is blurred afterwards
     taps: int = 1  # a pixel's side: more are rendered as pixels of a larger picture
 
 
@@ -107,7 +108,13 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
         denoise=False,
     )
     outline = replace(centre, width=TAPS * render.width, height=TAPS * render.height, taps=TAPS)
-    fine = replace(light, samples=max(FINE_LIGHT_SAMPLES, render.light_samples))
+    fine = replace(
+        look,
+        kind=Kind.LIGHT,
+        samples=fine_samples(render.width, render.height),
+        denoise=False,
+        blue_noise=True,
+    )
     factual, counterfactual = World.FACTUAL, World.COUNTERFACTUAL
     return (
         Pass(layer="light_factual", world=factual, hide_removed=False, settings=light, weights=LUMINANCE),
@@ -179,6 +186,7 @@ class Renderer:
         render.use_persistent_data = False
         render.resolution_x, render.resolution_y = settings.width, settings.height
         cycles.samples = settings.samples
+        cycles.sampling_pattern = "BLUE_NOISE" if settings.blue_noise else "TABULATED_SOBOL"
         cycles.max_bounces = settings.bounces
         cycles.diffuse_bounces = cycles.glossy_bounces = cycles.transmission_bounces = settings.bounces
         cycles.use_denoising = settings.denoise
@@ -199,11 +207,7 @@ class Renderer:
         path.unlink(missing_ok=True)
         render = bpy.context.scene.render
         render.filepath = str(path)
-        render.use_border = render.use_crop_to_border = box is not None
-        if box is not None:
-            border = Border.of(box, render.resolution_x, render.resolution_y)
-            render.border_min_x, render.border_max_x = border.left, border.right
-            render.border_min_y, render.border_max_y = border.bottom, border.top
+        set_border(box)
         before = time.process_time()
         reason = ""
         try:
@@ -221,14 +225,16 @@ class Renderer:
         if self.fresh and not render.use_motion_blur:  # kept data would not know of other keys
             render.use_persistent_data, self.fresh = True, False
 
-    def boxes(self, region: np.ndarray, margin_px: int = MARGIN_PX) -> tuple[Box | None, ...]:
+    def boxes(
+        self, region: np.ndarray, margin_px: int = MARGIN_PX, box_cost: float = BOX_COST
+    ) -> tuple[Box | None, ...]:
         """What to render so that a region bool [height, width] is there with a margin; None is the whole picture.
 
         On a GPU, starting a render costs more than its pixels; and what EEVEE sees depends on the whole picture.
         """
         if self.by_eevee or self.device.device is not Device.CPU:
             return (None,) if region.any() else ()
-        return boxes_around(region, margin_px)
+        return boxes_around(region, margin_px, box_cost)
 
     def box_of(self, state: SceneState, names: tuple[str, ...]) -> Box | None:
         """Smallest box with room for the filter around some things; None for the whole picture."""
@@ -253,6 +259,16 @@ class Renderer:
                 posed.data.vertices.foreach_get("co", flat)
                 world = np.array(posed.matrix_world, dtype=np.float64)
                 yield flat.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3]
+
+
+def set_border(box: Box | None) -> None:
+    """Have a part of the picture rendered, or all of it."""
+    render = bpy.context.scene.render
+    render.use_border = render.use_crop_to_border = box is not None
+    if box is not None:
+        border = Border.of(box, render.resolution_x, render.resolution_y)
+        render.border_min_x, render.border_max_x = border.left, border.right
+        render.border_min_y, render.border_max_y = border.bottom, border.top
 
 
 def set_constants(spec: SceneSpec, threads: int, device: Taken) -> None:

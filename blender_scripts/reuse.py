@@ -31,9 +31,9 @@ PNG_LEVEL = 1  # of zlib: fast
 NOISE_PX = 5  # light that the mask missed is told from noise by a mean over so many pixels
 
 
-def read_layers(layers: Mapping[str, Layer], out: Path, num_frames: int) -> RenderedLayers:
+def read_layers(layers: Mapping[str, Layer], out: Path, num_frames: int, without: Sequence[str] = ()) -> RenderedLayers:
     """The finished layers that a mask follows from."""
-    names = [field.name for field in dataclasses.fields(RenderedLayers)]
+    names = [field.name for field in dataclasses.fields(RenderedLayers) if field.name not in without]
     stacked = {
         name: np.stack([read_exr(layers[name].path(out, frame)) for frame in range(num_frames)]) for name in names
     }

@@ -1,4 +1,4 @@
-"""The light of H, rendered only where that of F and C differ.
+"""The light of H, rendered only where that of F and C differ; and finer light of H and C, only where it decides.
 
 H is the factual motion, the removed objects hidden. It differs from F by the removed objects and from C by what moves;
 where F and C are alike, so is H, unless the two cancel out.
@@ -17,17 +17,18 @@ from scipy import ndimage
 
 from blender_scripts.build_scene import SceneState
 from blender_scripts.passes import Pass, Renderer, read_weighted, write_channel
-from blender_scripts.reuse import stretches
-from datagen.evidence import BLUR_PX, DARK_SHARE, MIN_LIGHT_CHANGE
+from blender_scripts.reuse import corners_of, read_layers, stretches
+from blender_scripts.stencil import Stencil
+from datagen.evidence import moved_in_scene, undecided_light
 from datagen.frames import read_exr
 from datagen.layers import Layer
-from datagen.regions import Box, boxes_around
+from datagen.light_change import BLUR_PX, DARK_SHARE, MIN_LIGHT_CHANGE
+from datagen.regions import Box
 
 SCRATCH = "scratch.exr"
 MARGIN_PX = math.ceil(3 * BLUR_PX) + 1  # as far as evidence's blur reaches
-FINE = "fine_"  # prefix of layers of light by more samples
-FINE_MARGIN_PX = 6
-MIN_FINE_DIFFERENCE = MIN_LIGHT_CHANGE / 2
+FINE_LAYERS = ("fine_hidden", "fine_counterfactual")
+FINE_BOX_COST = 0.25  # of a full picture: what a stencil hides costs little
 MIN_DIFFERENCE = MIN_LIGHT_CHANGE / 4  # well below what the mask calls changed
 
 
@@ -82,55 +83,42 @@ class LightReuse:
 
 
 class FineLight:
-    """Renders the light of H and C by more samples, where the finished layers of light say that they may differ."""
+    """Renders the light of H and C by many samples, where the finished layers cannot tell whether it differs."""
 
-    def __init__(self, renderer: Renderer, layers: Mapping[str, Layer], out: Path) -> None:
-        self.renderer, self.layers, self.out = renderer, layers, out
-        self.boxes: list[tuple[Box, ...]] = []
+    def __init__(self, renderer: Renderer, layers: Mapping[str, Layer], physics: Path, out: Path) -> None:
+        self.renderer, self.scene, self.layers, self.out = renderer, renderer.scene, layers, out
+        self.corners = corners_of(physics)
+        self.stencil = Stencil(self.scene)
 
     def render(self, one: Pass, states: Sequence[SceneState]) -> None:
-        """All frames of a layer; 0 outside the boxes, which are the same for H and C."""
+        """All frames of a layer; 0 where it is not needed."""
         layer = self.layers[one.layer]
         (self.out / layer.name).mkdir(exist_ok=True)
-        self.boxes = self.boxes or [boxes_around(region, FINE_MARGIN_PX) for region in self.regions(len(states))]
         self.renderer.prepare(one.settings)
         for state, frames in stretches(states):
-            wanted = np.zeros((layer.height, layer.width), dtype=bool)
-            for box in {box for frame in frames for box in self.boxes[frame]}:
-                wanted[box.slices] = True
-            light = self.draw(one, state, wanted, layer)
+            light = self.draw(one, state, self.wanted[frames].any(axis=0))
             for frame in frames:
-                write_channel(layer.path(self.out, frame), light * _inside(self.boxes[frame], wanted.shape))
+                write_channel(layer.path(self.out, frame), light * self.wanted[frame])
+        (self.out / SCRATCH).unlink(missing_ok=True)
 
-    def regions(self, num_frames: int) -> np.ndarray:
-        """Where light may differ, bool [num_frames, height, width]."""
-        names = ("light_hidden", "light_counterfactual")
-        first, second = (
-            np.stack([read_exr(self.layers[name].path(self.out, frame)) for frame in range(num_frames)])
-            for name in names
-        )
-        dark = DARK_SHARE * float(np.percentile(first, 99))
-        return light_differs(first, second, dark, MIN_FINE_DIFFERENCE)
+    @functools.cached_property
+    def wanted(self) -> np.ndarray:
+        """Where it is needed, bool [num_frames, height, width]; the same in H and C."""
+        rendered = read_layers(self.layers, self.out, self.scene.spec.clip.num_frames, without=FINE_LAYERS)
+        moved = moved_in_scene(self.scene.spec, self.scene.worlds, self.scene.staging, self.corners)
+        return undecided_light(rendered, moved)
 
-    def draw(self, one: Pass, state: SceneState, wanted: np.ndarray, layer: Layer) -> np.ndarray:
-        """Light in the boxes around what is wanted, float32 [height, width]."""
+    def draw(self, one: Pass, state: SceneState, wanted: np.ndarray) -> np.ndarray:
+        """Light of a state where it is wanted, float32 [height, width]."""
         path, light = self.out / SCRATCH, np.zeros(wanted.shape, dtype=np.float32)
-        for box in self.renderer.boxes(wanted, 0):
-            self.renderer.picture(state, path, box)
+        for box in self.renderer.boxes(wanted, 0, FINE_BOX_COST):
+            with self.stencil.cut(wanted):
+                self.renderer.picture(state, path, box)
             light[box.slices if box else ...] = read_weighted(path, one.weights)
-            path.unlink()
-        return light
+        return light * wanted
 
 
-def _inside(boxes: tuple[Box, ...], shape: tuple[int, ...]) -> np.ndarray:
-    """Pixels in some box, bool."""
-    result = np.zeros(shape, dtype=bool)
-    for box in boxes:
-        result[box.slices] = True
-    return result
-
-
-def light_differs(first: np.ndarray, second: np.ndarray, dark: float, least: float = MIN_DIFFERENCE) -> np.ndarray:
+def light_differs(first: np.ndarray, second: np.ndarray, dark: float) -> np.ndarray:
     """Where two layers of light [num_frames, height, width] of one seed differ by more than noise, bool.
 
     Blurred as `datagen.evidence` does, but nothing is left out and far less counts. dark: luminance below which a
@@ -138,4 +126,4 @@ def light_differs(first: np.ndarray, second: np.ndarray, dark: float, least: flo
     """
     blur = functools.partial(ndimage.gaussian_filter, sigma=(0, BLUR_PX, BLUR_PX), truncate=3.0)
     change, light = np.abs(first - second), np.maximum(np.maximum(first, second), dark)
-    return np.asarray(blur(change) > least * blur(light))
+    return np.asarray(blur(change) > MIN_DIFFERENCE * blur(light))

@@ -1,7 +1,7 @@
 """The layers behind a quadmask, from what was rendered and what moved.
 
 Ids tell where moved objects are seen; the picture in little, rendered with one seed in F, H and C, tells where
-light changed. Thresholds are those that were measured to give clean masks: see `change_of_light`.
+light changed (`light_change`), and where it cannot tell for H and C, a finer one does.
 """
 
 from __future__ import annotations
@@ -12,27 +12,19 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
 from datagen.camera import Lens, in_camera, lens_of
 from datagen.errors import DataError
+from datagen.light_change import DARK_SHARE, change_of_light, fine_change, undecided
 from datagen.quadmask import MaskLayers, Policy
-from datagen.regions import SPILL_PX, bounding_box, grown, spill
+from datagen.regions import SPILL_PX, grown, spill
 from datagen.spec import Blur, SceneSpec, Staging, World
 from datagen.trajectory import Trajectory, place
 
 MIN_MOVE_M = 0.001
 MIN_MOVE_PX = 0.25
 MIN_COVERAGE = 1e-4  # below it, a share of a pixel is rounding
-MIN_LIGHT_CHANGE = 0.07  # about 4 of 255 on display
-DARK_SHARE = 0.02  # of the bright parts of the clip; where less arrives, its change cannot be seen
-BLUR_PX = 2.5  # standard deviation, in pixels of the layer of light
-LOCAL_PX = 3
-MIN_LOCAL_CHANGE = 0.035  # in the pixel's own neighbourhood: else a sharp shadow would grow by the blur
-SPECK_SHARE = 6e-5  # of the picture: smaller spots and holes of changed light are noise (15 px of 384x672)
-MIN_FINE_CHANGE = 0.06
-FINE_BLUR_PX = 0.9
 NEAREST_DEPTH_M = 0.1
 OPTIONAL_LAYERS = ("moved_hidden", "moved_counterfactual", "fine_hidden", "fine_counterfactual")
 TRACES = {  # where a trace beside a layer belongs: silhouettes are told by coverage and ids, not by pixels
@@ -65,7 +57,8 @@ class RenderedLayers:
     light_*             float32 [num_frames, h, w], luminance of F, H, C by few samples; may be smaller
     moved_*             like removed_coverage, of objects that are elsewhere in the other world, in H and C; without
                         these, silhouettes are those of the ids, a pixel wider
-    fine_*              like light_*, of H and C, by more samples where they differ, 0 elsewhere
+    fine_*              luminance float32 [num_frames, height, width] of H and C by more samples and bounces, where
+                        light_* cannot tell whether they differ (`undecided_light`); 0 elsewhere
     """
 
     removed_coverage: Clip
@@ -92,7 +85,7 @@ class RenderedLayers:
             _check_layer(name, getattr(self, name), expected, full[0] if full else 0)
         for name in OPTIONAL_LAYERS:
             if (layer := getattr(self, name)) is not None:
-                _check_layer(name, layer, full if name.startswith("moved") else light, full[0])
+                _check_layer(name, layer, full, full[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +145,22 @@ def _derive_frame(
     names = [field.name for field in fields(rendered) if getattr(rendered, field.name) is not None]
     seen = {name: _picture(rendered, name, frame) for name in names}
     removed = seen["removed_coverage"] > MIN_COVERAGE
-    before, after = _moved_surfaces(
+    before, after = _moved_surfaces(seen, moved, frame, edge_px)
+    moving = before | after
+    coarse = seen["light_hidden"], seen["light_counterfactual"]
+    if "fine_hidden" in seen and "fine_counterfactual" in seen:
+        lit = fine_change(coarse, (seen["fine_hidden"], seen["fine_counterfactual"]), moving, dark)
+    else:
+        lit = change_of_light(*coarse, moving, dark)
+    own = change_of_light(seen["light_factual"], seen["light_hidden"], removed | moving, dark)
+    return removed, before, after, lit, own
+
+
+def _moved_surfaces(
+    seen: Mapping[str, np.ndarray], moved: np.ndarray, frame: int, edge_px: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """`moved_before` and `moved_after` of one frame, bool [height, width], by its layers of ids and silhouettes."""
+    before, after = _surfaces_apart(
         _as_ids(seen["ids_hidden"], moved, "ids_hidden", frame),
         _as_ids(seen["ids_counterfactual"], moved, "ids_counterfactual", frame),
         moved[frame],
@@ -161,13 +169,23 @@ def _derive_frame(
     if "moved_hidden" in seen and "moved_counterfactual" in seen:
         before = before | (seen["moved_hidden"] > MIN_COVERAGE)
         after = after | (seen["moved_counterfactual"] > MIN_COVERAGE)
-    moving = before | after
-    if "fine_hidden" in seen and "fine_counterfactual" in seen:
-        lit = fine_change(seen["fine_hidden"], seen["fine_counterfactual"], moving, dark)
-    else:
-        lit = change_of_light(seen["light_hidden"], seen["light_counterfactual"], moving, dark)
-    own = change_of_light(seen["light_factual"], seen["light_hidden"], removed | moving, dark)
-    return removed, before, after, lit, own
+    return before, after
+
+
+def undecided_light(rendered: RenderedLayers, moved: np.ndarray) -> np.ndarray:
+    """Where only finer light of H and C tells whether they differ, bool [num_frames, height, width].
+
+    rendered: with silhouettes of what moved; moved: as of `derive_layers`.
+    """
+    dark = dark_of(rendered)
+    names = ("ids_hidden", "ids_counterfactual", "moved_hidden", "moved_counterfactual")
+    regions = []
+    for frame in range(len(rendered.light_hidden)):
+        seen = {name: _picture(rendered, name, frame) for name in names}
+        moving = np.logical_or(*_moved_surfaces(seen, moved, frame, edge_px=0))
+        hidden, counterfactual = (_picture(rendered, f"light_{world}", frame) for world in ("hidden", "counterfactual"))
+        regions.append(undecided(hidden, counterfactual, moving, dark))
+    return np.stack(regions)
 
 
 def _blurred(layers: tuple[np.ndarray, ...], extent: Blur) -> tuple[np.ndarray, ...]:
@@ -187,7 +205,7 @@ def widened(region: np.ndarray, pixels: float) -> np.ndarray:
 
 def seen_apart(first: Seen, second: Seen, moved: np.ndarray, dark: float, edge_px: int = 1) -> np.ndarray:
     """Where two views of a scene differ, by surfaces or by light, bool [height, width]; moved: bool [max id + 1]."""
-    before, after = _moved_surfaces(first.ids, second.ids, moved, edge_px)
+    before, after = _surfaces_apart(first.ids, second.ids, moved, edge_px)
     surfaces = before | after | first.removed | second.removed
     return surfaces | change_of_light(first.light, second.light, surfaces, dark)
 
@@ -201,7 +219,7 @@ def _as_ids(picture: np.ndarray, moved: np.ndarray, name: str, frame: int) -> np
     return ids
 
 
-def _moved_surfaces(
+def _surfaces_apart(
     hidden: np.ndarray, counterfactual: np.ndarray, moved: np.ndarray, edge_px: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """`moved_before` and `moved_after` of one frame, bool [height, width]; `moved` is bool [max id + 1]."""
@@ -213,82 +231,6 @@ def dark_of(rendered: RenderedLayers) -> float:
     """Luminance below which next to no light arrives in this clip."""
     light = np.stack([rendered.light_hidden[frame] for frame in range(len(rendered.light_hidden))])
     return DARK_SHARE * float(np.percentile(light, 99))
-
-
-def change_of_light(first: np.ndarray, second: np.ndarray, excluded: np.ndarray, dark: float) -> np.ndarray:
-    """Where light on a surface that stays differs between two worlds, bool [height, width].
-
-    first, second: luminance float32 [h, w], same seed, perhaps smaller than the picture. excluded: bool [height,
-    width], pixels at which the two worlds show different surfaces. They are left out *before* the blur, else their
-    contrast leaks into a rim around them. Changed is |dL| / L > 7 % after a wide blur, which few samples need, and
-    > 3.5 % in the 3x3 pixels around.
-    """
-    size = (excluded.shape[1], excluded.shape[0])
-    weight = (~_shrink(excluded, (first.shape[1], first.shape[0]))).astype(np.float32)
-    change = np.abs(first - second) * weight
-    light = np.maximum(np.maximum(first, second), dark) * weight
-    ratio = _ratio(_blur(change), _blur(light))
-    ratio[_ratio(_mean(change), _mean(light)) <= MIN_LOCAL_CHANGE] = 0
-    if not (ratio > MIN_LIGHT_CHANGE).any():
-        return np.zeros_like(excluded)
-    full = np.asarray(Image.fromarray(ratio).resize(size, Image.Resampling.BILINEAR))
-    return _without_specks(full > MIN_LIGHT_CHANGE, excluded) & ~excluded
-
-
-def fine_change(first: np.ndarray, second: np.ndarray, excluded: np.ndarray, dark: float) -> np.ndarray:
-    """Likewise, of layers with less noise that are 0 where nothing was rendered.
-
-    What counts is the change of the mean light, not the mean of changes: noise cancels, and a narrower blur is enough.
-    """
-    size = (excluded.shape[1], excluded.shape[0])
-    weight = (~_shrink(excluded, (first.shape[1], first.shape[0]))).astype(np.float32)
-    change, light = (first - second) * weight, np.maximum(np.maximum(first, second), dark) * weight
-    ratio = np.abs(_ratio(_blur(change, FINE_BLUR_PX), _blur(light, FINE_BLUR_PX)))
-    if not (ratio > MIN_FINE_CHANGE).any():
-        return np.zeros_like(excluded)
-    full = np.asarray(Image.fromarray(ratio).resize(size, Image.Resampling.BILINEAR))
-    return _without_specks(full > MIN_FINE_CHANGE, excluded) & ~excluded
-
-
-def _shrink(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Pixels of a smaller picture (width, height) whose filter reaches a marked pixel."""
-    share = Image.fromarray(mask.astype(np.float32)).resize(size, Image.Resampling.BOX)
-    return grown(np.asarray(share) > 0, 1)
-
-
-def _blur(picture: np.ndarray, deviation_px: float = BLUR_PX) -> np.ndarray:
-    """Gaussian mean, float32; beyond the border counts as nothing, which cancels in a ratio."""
-    return np.asarray(ndimage.gaussian_filter(picture.astype(np.float32), deviation_px, mode="constant", truncate=3.0))
-
-
-def _mean(picture: np.ndarray) -> np.ndarray:
-    """Mean of the pixels around, likewise."""
-    return np.asarray(ndimage.uniform_filter(picture.astype(np.float32), LOCAL_PX, mode="constant"))
-
-
-def _ratio(change: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """change / light; 0 where there is no light."""
-    return np.divide(change, light, out=np.zeros_like(change), where=light > 0)
-
-
-def _without_specks(mask: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
-    """`mask` without small spots that touch none of `neighbours`, and with small holes filled."""
-    least = max(4, round(SPECK_SHARE * mask.size))
-    box = bounding_box(mask, margin_px=least)  # what a part or a hole has outside shows as `least` pixels inside
-    kept = np.zeros_like(mask)
-    if box is not None:
-        near = mask[box.slices]
-        spots = near & ~_small_parts(near | neighbours[box.slices], least)
-        kept[box.slices] = spots | _small_parts(~spots, least)
-    return kept
-
-
-def _small_parts(mask: np.ndarray, least: int) -> np.ndarray:
-    """Pixels of connected parts (diagonals count) of fewer than `least` pixels."""
-    parts, _ = ndimage.label(mask, np.ones((3, 3), dtype=int))
-    small = np.bincount(parts.ravel()) < least
-    small[0] = False
-    return np.asarray(small[parts]) if small.any() else np.zeros_like(mask)
 
 
 def with_spill(layers: MaskLayers, full: np.ndarray, removed: np.ndarray) -> MaskLayers:

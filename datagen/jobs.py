@@ -26,6 +26,8 @@ class OracleJob:
     frames: tuple[int, ...]
     samples: int
     threads: int
+    deep_samples: int = 0  # of H and C where their light differs by a share within `deep_change`; 0: `samples`
+    deep_change: tuple[float, float] = (0.0125, 0.2)
 
 
 @dataclass(frozen=True, kw_only=True)

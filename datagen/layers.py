@@ -13,6 +13,7 @@ from datagen.spec import LayerSettings
 
 MANIFEST = "manifest.json"
 HIDDEN_LAYER = "rgb_hidden"
+FINE_MEANING = "luminance by all bounces and many samples, {world}, linear, where H and C may differ by 5 %; else 0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +90,8 @@ def standard_layers(width: int, height: int, light_scale: int) -> tuple[Layer, .
         light("light_factual", "F"),
         light("light_hidden", "H"),
         light("light_counterfactual", "C"),
-        light("fine_hidden", "H, by more samples where it differs from C, 0 elsewhere"),
-        light("fine_counterfactual", "C, by more samples where it differs from H, 0 elsewhere"),
+        full("fine_hidden", ".exr", FINE_MEANING.format(world="H")),
+        full("fine_counterfactual", ".exr", FINE_MEANING.format(world="C")),
     )
 
 

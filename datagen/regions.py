@@ -122,6 +122,27 @@ def _padded(box: Box, margin_px: int, within: Box | None = None) -> Box:
     )
 
 
+def rectangles(region: np.ndarray) -> tuple[Box, ...]:
+    """Boxes that cover a region bool [height, width] exactly and do not overlap.
+
+    The runs of each row; runs of the same columns in rows that follow each other are one box.
+    """
+    found: list[Box] = []
+    since: dict[tuple[int, int], int] = {}  # columns of each run that has not ended -> its first row
+    for row, runs in enumerate([*map(_runs, region), ()]):
+        for left, right in [run for run in since if run not in runs]:
+            found.append(Box(left=left, top=since.pop((left, right)), right=right, bottom=row))
+        for run in runs:
+            since.setdefault(run, row)
+    return tuple(found)
+
+
+def _runs(row: np.ndarray) -> tuple[tuple[int, int], ...]:
+    """Begin and end of each stretch of True."""
+    edges = np.flatnonzero(np.diff(np.pad(row.astype(np.int8), 1)))
+    return tuple((int(begin), int(end)) for begin, end in edges.reshape(-1, 2))
+
+
 def footprint(taps: np.ndarray, per_pixel: int) -> np.ndarray:
     """Share of each pixel's footprint that shows something, float32 [height, width], from taps on a finer grid.
 

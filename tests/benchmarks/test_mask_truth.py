@@ -54,7 +54,8 @@ def scene(noise: float = 0.01) -> dict[str, np.ndarray]:
         pattern = rng.normal(0, noise, (*SHAPE, 1))  # one pattern in all worlds
         for world, values in light.items():
             own = rng.normal(0, noise / 10, (*SHAPE, 1))
-            found[f"light_{world}_{seed}"] = (values + pattern + own).astype(np.float32)
+            for depth in ("light", "deep"):
+                found[f"{depth}_{world}_{seed}"] = (values + pattern + own).astype(np.float32)
     for world, values in light.items():
         found[f"cheap_{world}"] = np.rint(255 * values ** (1 / 2.2)).astype(np.uint8)
     return found
@@ -82,11 +83,12 @@ def test_light_that_only_noise_changes_has_not_changed() -> None:
     for world in ("factual", "hidden"):
         for seed in range(2):
             found[f"light_{world}_{seed}"] = (0.5 + rng.normal(0, 0.2, (*SHAPE, 3))).astype(np.float32)
-    assert changed_light(found, "factual", "hidden", region(PERSON), 0.05).mean() < 0.02
+    assert changed_light(found, ("light_factual", "light_hidden"), region(PERSON), 0.05).mean() < 0.02
     faint = scene(noise=0.0)
     faint["light_counterfactual_0"] = faint["light_counterfactual_1"] = faint["light_hidden_0"] * 0.96
-    assert not changed_light(faint, "hidden", "counterfactual", region(PERSON), 0.05).any()
-    assert changed_light(faint, "hidden", "counterfactual", region(PERSON), 0.03)[~region(PERSON)].all()
+    pictures = "light_hidden", "light_counterfactual"
+    assert not changed_light(faint, pictures, region(PERSON), 0.05).any()
+    assert changed_light(faint, pictures, region(PERSON), 0.03)[~region(PERSON)].all()
 
 
 def test_the_recipes_threshold_pictures() -> None:
@@ -112,10 +114,19 @@ def test_figures_and_sheet(tmp_path: Path) -> None:
     assert set(values["layers"].values()) == {1.0}
     assert values["void: ours"]["AFFECTED"] == 1.0 and values["void: humoto recipe"]["REMOVE"] < 0.9
     assert values["void: ours"]["OVERLAP"] is None
+    assert values["void: halves of the oracle"]["AFFECTED"] == 1.0
     assert frames[0].decided[Policy.VOID].mean() > 0.9 and values["void, decided: ours"]["AFFECTED"] == 1.0
     draw_sheet(frames, tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (7 * SHAPE[1], 2 * SHAPE[0])
+
+
+def test_halves_of_the_oracle_can_disagree() -> None:
+    found = scene()
+    found["deep_counterfactual_1"][SHAPE[0] // 2 :] = found["deep_hidden_1"][SHAPE[0] // 2 :]  # no shadow by one seed
+    frames = [compare_frame(found, oracle_layers(found), 0, 0.05)]
+    agreement = figures(frames)["void: halves of the oracle"]
+    assert agreement["REMOVE"] == 1.0 and agreement["AFFECTED"] is not None and agreement["AFFECTED"] < 0.8
 
 
 @pytest.mark.parametrize(("divergence", "expected"), [(None, (4, 7, 11)), (1, (5, 8, 11)), (10, (11,)), (11, (11,))])
@@ -126,7 +137,7 @@ def test_frames_lie_where_the_worlds_differ(divergence: int | None, expected: tu
 def test_a_pixel_near_a_threshold_is_not_decided() -> None:
     found = scene(noise=0.0)
     for seed in range(2):
-        found[f"light_counterfactual_{seed}"][:4] = found[f"light_hidden_{seed}"][:4] * 0.96
+        found[f"deep_counterfactual_{seed}"][:4] = found[f"deep_hidden_{seed}"][:4] * 0.96
     found["removed"][:, 16] = 1.2 / 255
     oracle = oracle_layers(found)
     decided = compare_frame(found, oracle, 0, 0.05).decided[Policy.VOID]

@@ -304,6 +304,27 @@ def test_light_differs_by_more_than_noise() -> None:
     assert not light_differs(first, second, dark=50.0).any()
 
 
+def test_a_stencil_lets_through_what_is_wanted_and_leaves_it_as_it_is(rendered: Rendered, tmp_path: Path) -> None:
+    found = tmp_path / "found.npz"
+    probe = Path(__file__).with_name("probe_stencil.py")
+    subprocess.run([sys.executable, str(probe), str(rendered.job), str(found)], cwd=REPOSITORY, check=True)
+    with np.load(found) as arrays:
+        whole, cut, again, wanted = (arrays[name] for name in ("whole", "cut", "again", "wanted"))
+    reach = np.ones((5, 5), dtype=np.uint8)  # of the picture's filter
+    inner = cv2.erode(wanted.astype(np.uint8), reach) > 0
+    beyond = cv2.dilate(wanted.astype(np.uint8), reach) == 0
+    assert whole.min() > 0 and np.array_equal(cut[inner], whole[inner])
+    assert cut[beyond].max() < 0.05 * whole[beyond].mean()  # a ray may slip between two rectangles
+    assert np.array_equal(again, whole)
+
+
+def test_finer_light_is_rendered_where_coarse_light_cannot_tell(rendered: Rendered) -> None:
+    """Of both worlds on the same pixels, few of them; at frame 0 the worlds are one."""
+    hidden, counterfactual = (rendered.layer(f"fine_{world}", 1) for world in ("hidden", "counterfactual"))
+    assert 0.005 < (hidden > 0).mean() < 0.4 and np.array_equal(hidden > 0, counterfactual > 0)
+    assert not rendered.layer("fine_hidden", 0).any()
+
+
 def test_videos_are_equal_on_keep(rendered: Rendered) -> None:
     """Frame 0 differs by the person alone, frame 1 by the vase too; far from both nothing differs at all."""
     for frame in range(FRAMES):

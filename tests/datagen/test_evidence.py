@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from datagen.camera import Lens, look_at
 from datagen.errors import DataError
-from datagen.evidence import RenderedLayers, change_of_light, derive_layers, moved_flags, with_spill
+from datagen.evidence import RenderedLayers, derive_layers, moved_flags, undecided_light, with_spill
+from datagen.light_change import change_of_light
 from datagen.spec import Blur
 from datagen.trajectory import Trajectory
 
@@ -74,22 +75,16 @@ def test_silhouettes_of_moved_things_are_as_fine_as_told() -> None:
 
 
 def test_light_by_more_samples_decides_where_it_is_there() -> None:
-    """Nothing is known outside its boxes, and what the coarse layers say does not count."""
-    shadow, window = np.zeros((2, 20, 30), dtype=np.float32), np.zeros((2, 20, 30), dtype=np.float32)
-    window[:, 4:18, 4:20], shadow[:, 8:13, 8:14] = 1.0, 0.3
-    bright, noise = np.ones_like(window), np.random.default_rng(2).normal(0, 0.02, window.shape).astype(np.float32)
-    layers = derive_layers(
-        rendered(
-            light_hidden=bright,
-            light_counterfactual=bright * 0.5,
-            fine_hidden=window,
-            fine_counterfactual=np.maximum(window * (1 - shadow + noise), 0),
-        ),
-        moved(),
-    )
-    found = layers.lit_by_moved[0]
-    assert found[18:24, 18:26].all() and not found[:12].any() and not found[:, :12].any() and not found[32:].any()
-    assert 0.7 < found.sum() / (4 * 30) < 1.8
+    """A change of 6 % by coarse layers is none or one as finer light says, and asks for it."""
+    bright = np.ones((2, 20, 30), dtype=np.float32)
+    coarse = {"light_hidden": bright, "light_counterfactual": bright * 0.94}
+    window = box(10, 10)
+    silhouettes = {name: np.zeros(SHAPE, dtype=np.float32) for name in ("moved_hidden", "moved_counterfactual")}
+    assert undecided_light(rendered(**coarse, **silhouettes), moved()).all()
+    for change, expected in ((0.04, False), (0.06, True)):
+        fine = {"fine_hidden": window, "fine_counterfactual": window * (1 - change)}
+        found = derive_layers(rendered(**coarse, **fine), moved()).lit_by_moved
+        assert (found[window > 0] == expected).all() and not found[window == 0].any()
 
 
 def test_optional_layers_are_checked_too() -> None:

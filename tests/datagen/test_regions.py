@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from datagen.regions import MAX_RAMP_LEVELS, RAMP_PX, boxes_around, footprint, grown, lay_over, spill
+from datagen.regions import (
+    MAX_RAMP_LEVELS,
+    RAMP_PX,
+    Box,
+    boxes_around,
+    footprint,
+    grown,
+    lay_over,
+    rectangles,
+    spill,
+)
 
 HEIGHT, WIDTH = 60, 90
 
@@ -93,3 +103,15 @@ def test_a_region_grows_by_rows_and_columns_up_to_the_border(pixels: int) -> Non
     before = spots.copy()
     assert np.array_equal(grown(spots, pixels), ndimage.binary_dilation(spots, square))
     assert np.array_equal(spots, before)
+
+
+def test_rectangles_cover_a_region_once() -> None:
+    spots = np.random.default_rng(0).random((HEIGHT, WIDTH)) < 0.7
+    spots[10:20, 30:60] = True
+    count = np.zeros(spots.shape, dtype=int)
+    boxes = rectangles(spots)
+    for box in boxes:
+        count[box.slices] += 1
+    assert np.array_equal(count, spots.astype(int))
+    assert rectangles(region(np.s_[20:30, 40:50])) == (Box(left=40, top=20, right=50, bottom=30),)
+    assert rectangles(region()) == ()

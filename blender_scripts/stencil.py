@@ -1,0 +1,69 @@
+"""Samples only where they are wanted: a black card before the lens, cut out at some pixels.
+
+Cycles renders rectangles. What is worth many samples is a thin band along a shadow's contour; a camera ray that meets
+the card ends there, at a small part of the price of a path through the room. Nothing but the camera sees the card, and
+rays that pass it are traced as they are without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import bpy
+import numpy as np
+
+from blender_scripts.build_scene import BuiltScene
+from blender_scripts.nodes import new_material
+from datagen.camera import Lens, lens_of
+from datagen.regions import rectangles
+
+DISTANCE_M = 0.055  # a little beyond where the camera begins to see
+MARGIN_PX = 3  # beyond the picture's border, where filters reach
+
+
+class Stencil:
+    """A card that moves with the camera; it is there while `cut` lasts."""
+
+    def __init__(self, scene: BuiltScene) -> None:
+        self.lens = lens_of(scene.spec, scene.staging)
+        self.card = bpy.data.objects.new("stencil", bpy.data.meshes.new("stencil"))
+        self.card.data.materials.append(black())
+        self.card.parent = scene.camera
+        self.card.visible_diffuse = self.card.visible_glossy = self.card.visible_transmission = False
+        self.card.visible_shadow = self.card.visible_volume_scatter = False
+        self.card.hide_render = True
+        bpy.context.scene.collection.objects.link(self.card)
+
+    @contextmanager
+    def cut(self, wanted: np.ndarray) -> Iterator[None]:
+        """Let through what is wanted, bool [height, width] of the picture, and nothing else."""
+        mesh = self.card.data
+        corners = card_corners(wanted, self.lens)
+        mesh.clear_geometry()
+        mesh.from_pydata(corners.reshape(-1, 3), [], np.arange(4 * len(corners)).reshape(-1, 4).tolist())
+        mesh.update()
+        self.card.hide_render = False
+        try:
+            yield
+        finally:
+            self.card.hide_render = True
+
+
+def card_corners(wanted: np.ndarray, lens: Lens) -> np.ndarray:
+    """Rectangles that hide all pixels but those wanted (bool [height, width]), float64 [n, 4, 3], camera's axes [m]."""
+    hidden = rectangles(np.pad(~wanted, MARGIN_PX, constant_values=True))
+    sides = np.array([(box.left, box.top, box.right, box.bottom) for box in hidden], dtype=np.float64)
+    left, top, right, bottom = sides.T - MARGIN_PX
+    pixels = np.stack([left, bottom, right, bottom, right, top, left, top], axis=-1).reshape(-1, 4, 2)
+    scale = DISTANCE_M / lens.focal_px
+    x, y = (pixels[..., 0] - lens.width / 2) * scale, (lens.height / 2 - pixels[..., 1]) * scale
+    return np.stack([x, y, np.full_like(x, -DISTANCE_M)], axis=-1)
+
+
+def black() -> bpy.types.Material:
+    """Where a path ends, with nothing."""
+    material, graph = new_material("stencil")
+    graph.surface(graph.add("ShaderNodeEmission", {"Strength": 0.0}).outputs[0])
+    material.cycles.emission_sampling = "NONE"
+    return material

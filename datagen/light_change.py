@@ -1,0 +1,128 @@
+"""Where light on surfaces that stay differs between two worlds, from pictures in little and finer ones."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from datagen.regions import bounding_box, grown
+
+MIN_LIGHT_CHANGE = 0.07  # about 4 of 255 on display, and as much of noise
+DARK_SHARE = 0.02  # of the bright parts of the clip; where less arrives, its change cannot be seen
+BLUR_PX = 2.5  # standard deviation, in pixels of the layer of light
+LOCAL_PX = 3
+MIN_LOCAL_CHANGE = 0.035  # in the pixel's own neighbourhood: else a sharp shadow would grow by the blur
+SPECK_SHARE = 6e-5  # of the picture: smaller spots and holes of changed light are noise (15 px of 384x672)
+VISIBLE_CHANGE = 0.05  # what counts; finer light has too little noise to need a margin
+UNDECIDED_CHANGE = (0.015, 0.25)  # by the coarse layers: below is no change, above is one
+FINE_PIXELS = 224 * 128  # of the picture in which finer light has these samples and this blur
+FINE_SAMPLES = 64
+LEAST_FINE_SAMPLES = 8
+FINE_BLUR_PX = 1.0
+
+
+def fine_samples(width: int, height: int) -> int:
+    """Samples a pixel of finer light, a power of two.
+
+    A share of the picture gets about as many rays whatever its size: the place of a penumbra's contour, as a share of
+    the picture, needs no more.
+    """
+    wanted = FINE_SAMPLES * FINE_PIXELS / (width * height)
+    return int(min(max(2 ** round(math.log2(wanted)), LEAST_FINE_SAMPLES), FINE_SAMPLES))
+
+
+def change_of_light(first: np.ndarray, second: np.ndarray, excluded: np.ndarray, dark: float) -> np.ndarray:
+    """Where light on a surface that stays differs between two worlds, bool [height, width].
+
+    first, second: luminance float32 [h, w], same seed, perhaps smaller than the picture. excluded: bool [height,
+    width], pixels at which the two worlds show different surfaces. They are left out *before* the blur, else their
+    contrast leaks into a rim around them. dark: luminance below which a change is not seen. Changed is |dL| / L > 7 %
+    after a wide blur, which few samples need, and > 3.5 % in the 3x3 pixels around.
+    """
+    weight = _weight(excluded, first)
+    change = np.abs(first - second) * weight
+    light = np.maximum(np.maximum(first, second), dark) * weight
+    ratio = _ratio(_blur(change), _blur(light))
+    ratio[_ratio(_mean(change), _mean(light)) <= MIN_LOCAL_CHANGE] = 0
+    if not (ratio > MIN_LIGHT_CHANGE).any():
+        return np.zeros_like(excluded)
+    return _without_specks(_enlarged(ratio, excluded) > MIN_LIGHT_CHANGE, excluded) & ~excluded
+
+
+def undecided(first: np.ndarray, second: np.ndarray, excluded: np.ndarray, dark: float) -> np.ndarray:
+    """Where such layers cannot tell whether light changed, and those beside, bool [height, width]."""
+    ratio = _enlarged(_signed_change(first, second, _weight(excluded, first), dark, BLUR_PX), excluded)
+    least, most = UNDECIDED_CHANGE
+    near = (ratio > least) & (ratio < most) & ~excluded
+    return grown(near, 1) & ~excluded
+
+
+def fine_change(
+    coarse: tuple[np.ndarray, np.ndarray], fine: tuple[np.ndarray, np.ndarray], excluded: np.ndarray, dark: float
+) -> np.ndarray:
+    """Where light changed, by coarse layers [h, w] and by finer ones [height, width] that are 0 where these suffice."""
+    known = ((fine[0] > 0) | (fine[1] > 0)) & ~excluded
+    blur_px = FINE_BLUR_PX * max(1.0, math.sqrt(known.size / FINE_PIXELS))
+    changed = _signed_change(*fine, known.astype(np.float32), dark, blur_px) > VISIBLE_CHANGE
+    elsewhere = _enlarged(_signed_change(*coarse, _weight(excluded, coarse[0]), dark, BLUR_PX), excluded)
+    lit = np.where(known, changed, elsewhere > MIN_LIGHT_CHANGE)
+    return _without_specks(lit & ~excluded, excluded) & ~excluded
+
+
+def _signed_change(
+    first: np.ndarray, second: np.ndarray, weight: np.ndarray, dark: float, blur_px: float
+) -> np.ndarray:
+    """|mean dL| / mean L, float32 [h, w]: of the mean and not of changes, so that noise cancels."""
+    light = np.maximum(np.maximum(first, second), dark) * weight
+    return np.abs(_ratio(_blur((first - second) * weight, blur_px), _blur(light, blur_px)))
+
+
+def _weight(excluded: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """1 at the pixels of a layer of light that show nothing of what is excluded, float32 [h, w]."""
+    height, width = light.shape
+    share = Image.fromarray(excluded.astype(np.float32)).resize((width, height), Image.Resampling.BOX)
+    return (~grown(np.asarray(share) > 0, 1)).astype(np.float32)
+
+
+def _enlarged(values: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """A layer of light in the size of the picture."""
+    height, width = like.shape
+    return np.asarray(Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _blur(picture: np.ndarray, deviation_px: float = BLUR_PX) -> np.ndarray:
+    """Gaussian mean, float32; beyond the border counts as nothing, which cancels in a ratio."""
+    return np.asarray(ndimage.gaussian_filter(picture.astype(np.float32), deviation_px, mode="constant", truncate=3.0))
+
+
+def _mean(picture: np.ndarray) -> np.ndarray:
+    """Mean of the pixels around, likewise."""
+    return np.asarray(ndimage.uniform_filter(picture.astype(np.float32), LOCAL_PX, mode="constant"))
+
+
+def _ratio(change: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """change / light; 0 where there is no light."""
+    return np.divide(change, light, out=np.zeros_like(change), where=light > 0)
+
+
+def _without_specks(mask: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
+    """`mask` without small spots that touch none of `neighbours`, and with small holes filled."""
+    least = max(4, round(SPECK_SHARE * mask.size))
+    box = bounding_box(mask, margin_px=least)  # what a part or a hole has outside shows as `least` pixels inside
+    kept = np.zeros_like(mask)
+    if box is not None:
+        near = mask[box.slices]
+        spots = near & ~_small_parts(near | neighbours[box.slices], least)
+        kept[box.slices] = spots | _small_parts(~spots, least)
+    return kept
+
+
+def _small_parts(mask: np.ndarray, least: int) -> np.ndarray:
+    """Pixels of connected parts (diagonals count) of fewer than `least` pixels."""
+    parts, _ = ndimage.label(mask, np.ones((3, 3), dtype=int))
+    small = np.bincount(parts.ravel()) < least
+    small[0] = False
+    return np.asarray(small[parts]) if small.any() else np.zeros_like(mask)

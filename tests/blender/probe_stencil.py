@@ -1,0 +1,46 @@
+"""Run in a process of its own: finer light of a scene's last frame, whole and through a stencil.
+
+`python tests/blender/probe_stencil.py JOB.json OUT.npz` writes `whole`, `cut` (float32) and `wanted` (bool).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from blender_scripts.build_scene import build_scene
+from blender_scripts.passes import LUMINANCE, Renderer, read_weighted, standard_passes
+from blender_scripts.stencil import Stencil
+from datagen.codec import read_record
+from datagen.jobs import RenderJob
+from datagen.spec import SceneSpec, Staging, World
+from datagen.trajectory import read_trajectories
+
+
+def main(job_path: Path, out: Path) -> None:
+    """Serve a `RenderJob`."""
+    job = read_record(RenderJob, job_path)
+    spec, physics = read_record(SceneSpec, Path(job.spec)), Path(job.physics)
+    staging, worlds = read_record(Staging, physics / "staging.json"), read_trajectories(physics / "trajectories.npz")
+    scene = build_scene(spec, staging, worlds, Path(job.spec).parent)
+    renderer, stencil = Renderer(scene, threads=1), Stencil(scene)
+    fine = next(one.settings for one in standard_passes(spec.render) if one.layer == "fine_hidden")
+    renderer.prepare(fine)
+    rows, columns = np.indices((fine.height, fine.width))
+    wanted = np.hypot(rows - 40, columns - 50) < 20
+    state, path = scene.state(World.FACTUAL, spec.removed, spec.clip.num_frames - 1), out.with_suffix(".exr")
+    pictures = {}
+    for name in ("whole", "cut", "again"):
+        if name == "cut":
+            with stencil.cut(wanted):
+                renderer.picture(state, path)
+        else:
+            renderer.picture(state, path)
+        pictures[name] = read_weighted(path, LUMINANCE)
+    np.savez(out, wanted=wanted, **pictures)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

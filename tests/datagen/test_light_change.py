@@ -1,0 +1,81 @@
+"""Where light changed: coarse layers, and finer ones where those cannot tell."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from datagen.light_change import (
+    FINE_SAMPLES,
+    LEAST_FINE_SAMPLES,
+    UNDECIDED_CHANGE,
+    VISIBLE_CHANGE,
+    fine_change,
+    fine_samples,
+    undecided,
+)
+
+HEIGHT, WIDTH = 96, 160
+NONE = np.zeros((HEIGHT, WIDTH), dtype=bool)
+
+
+def penumbra(height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """Light that fades by 40 % from left to right between a quarter and three quarters, float32."""
+    across = np.clip((np.arange(width) / width - 0.25) / 0.5, 0, 1)
+    return np.tile(1 - 0.4 * across, (height, 1)).astype(np.float32)
+
+
+def lit(height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    return np.ones((height, width), dtype=np.float32)
+
+
+def half(picture: np.ndarray) -> np.ndarray:
+    return picture[::2, ::2]
+
+
+def test_what_is_near_the_threshold_is_undecided_and_what_moved_is_not_asked() -> None:
+    moving = NONE.copy()
+    moving[:40] = True
+    found = undecided(half(lit()), half(penumbra()), moving, dark=0.0)
+    least, most = (WIDTH * (0.25 + 0.5 * change / 0.4) for change in UNDECIDED_CHANGE)
+    row = found[70]
+    assert (
+        row[int(least) + 4 : int(most) - 4].all() and not row[: int(least) - 8].any() and not row[int(most) + 8 :].any()
+    )
+    assert not found[:40].any()
+    assert not undecided(half(lit()), half(lit()), NONE, dark=0.0).any()
+
+
+def test_finer_light_places_the_contour_that_coarse_light_misses() -> None:
+    coarse = half(lit()), half(penumbra())
+    wanted = undecided(*coarse, NONE, dark=0.0)
+    noise = np.random.default_rng(0).normal(0, 0.02, (HEIGHT, WIDTH)).astype(np.float32)
+    found = fine_change(coarse, (lit() * wanted, (penumbra() + noise) * wanted), NONE, dark=0.0)
+    contour = WIDTH * (0.25 + 0.5 * VISIBLE_CHANGE / 0.4)
+    first = found.argmax(axis=1)
+    assert abs(np.median(first) - contour) < 1.5 and np.ptp(first) <= 8
+    assert found[:, int(contour) + 5 :].all()  # also where nothing finer was rendered: the coarse layers are sure
+
+
+def test_without_finer_light_coarse_layers_decide_and_moved_pixels_are_none() -> None:
+    moving = NONE.copy()
+    moving[:40] = True
+    nothing = np.zeros((HEIGHT, WIDTH), dtype=np.float32)
+    found = fine_change((half(lit()), half(penumbra())), (nothing, nothing), moving, dark=0.0)
+    assert found[60:, 100:].all() and not found[:, :40].any() and not found[:40].any()
+
+
+def test_the_surfaces_that_moved_do_not_leak_into_the_light_beside_them() -> None:
+    moving = NONE.copy()
+    moving[30:60, 50:90] = True
+    second = lit()
+    second[moving] = 0.1
+    assert not fine_change((half(lit()), half(lit())), (lit(), second), moving, dark=0.0).any()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "samples"), [(96, 64, 64), (224, 128, 64), (336, 192, 32), (672, 384, 8), (1920, 1080, 8)]
+)
+def test_a_share_of_the_picture_gets_as_many_rays_at_every_size(width: int, height: int, samples: int) -> None:
+    assert fine_samples(width, height) == samples
+    assert LEAST_FINE_SAMPLES <= samples <= FINE_SAMPLES
