@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,12 @@ from datagen.seeding import generator_for
 from datagen.spec import CollisionWish, SceneSpec
 from datagen.trajectory import apply_pose, rotation_angle
 from kubric_jobs.assets import Palette
+from kubric_jobs.course import run_course, touching_groups
 from kubric_jobs.drafts import Draft, NoDraftError, Studio
 from kubric_jobs.families import lay_out
-from kubric_jobs.recorder import Pair, WorldRecord, merged
-from kubric_jobs.simulator import run_course, substeps_per_frame, touching_groups
+from kubric_jobs.recorder import Pair, WorldRecord
 from kubric_jobs.things import Thing
+from kubric_jobs.worlds import Recipe, Runner, shared_rate, ways_to_remove
 
 SETTLE_S = 4.0
 SETTLE_FPS = 20.0
@@ -94,17 +95,21 @@ def _attempt(spec: SceneSpec, draft: Draft, draws: int, refused: Mapping[str, in
     things = tuple(sorted(things, key=lambda thing: thing.name not in draft.removed))
     resting = [thing.name for thing in things if thing.at_rest and not thing.static]
     runner = Runner(spec=spec, floor=floor, pressing=pressing, rate_hz=shared_rate(spec, things))
-    factual = runner.run(things, resting)
-    _check_start(things, factual)
-    _check_solid(spec, factual)
-    kept = tuple(thing for thing in things if thing.name not in draft.removed)
-    alone = _unsupported(factual, draft.removed, resting)
+    filmed = runner.run(things, resting)
+    _check_start(things, filmed)
+    _check_solid(spec, filmed)
+    alone = _unsupported(filmed, draft.removed, resting)
     sleeping = [name for name in resting if name not in alone and name not in draft.removed]
-    counterfactual = runner.run(kept, sleeping)
-    _check_solid(spec, counterfactual)
-    (factual, factual_recipe), (counterfactual, recipe) = runner.apart(
-        things, draft.removed, resting, sleeping, factual, counterfactual
-    )
+    for kept in ways_to_remove(things, draft.removed):
+        other = runner.run(kept, sleeping)
+        _check_solid(spec, other)
+        (factual, factual_recipe), (counterfactual, recipe) = runner.apart(
+            things, kept, resting, sleeping, filmed, other
+        )
+        if not _differing_too_soon(things, draft.removed, factual, counterfactual):
+            break
+    else:
+        raise RefusedError("differs before anything reaches it")
     _check_effect(spec, things, draft.removed, factual, counterfactual)
     return DrawnScene(
         things=things,
@@ -118,108 +123,6 @@ def _attempt(spec: SceneSpec, draft: Draft, draws: int, refused: Mapping[str, in
         refused=dict(refused),
         skipped_assets=dict(palette.skipped),
     )
-
-
-def shared_rate(spec: SceneSpec, things: tuple[Thing, ...]) -> float:
-    """Substeps a second that do for every world and group of a scene."""
-    steps = substeps_per_frame(things, spec.clip.fps, spec.physics.substep_hz, spec.physics.gravity_m_s2)
-    return steps * spec.clip.fps
-
-
-@dataclass(frozen=True, kw_only=True)
-class Runner:
-    """Runs groups of a scene's things, all with one time step."""
-
-    spec: SceneSpec
-    floor: Material
-    pressing: Mapping[Pair, np.ndarray]
-    rate_hz: float
-
-    def run(self, things: tuple[Thing, ...], asleep: Collection[str]) -> WorldRecord:
-        """The whole clip."""
-        return run_course(
-            things,
-            self.floor,
-            num_frames=self.spec.clip.num_frames,
-            fps=self.spec.clip.fps,
-            substep_hz=self.rate_hz,
-            gravity_m_s2=self.spec.physics.gravity_m_s2,
-            asleep=[thing.name for thing in things if thing.name in asleep],
-            pressing=self.pressing,
-        )
-
-    def apart(
-        self,
-        things: tuple[Thing, ...],
-        removed: tuple[str, ...],
-        resting: list[str],
-        sleeping: list[str],
-        factual: WorldRecord,
-        counterfactual: WorldRecord,
-    ) -> tuple[tuple[WorldRecord, Recipe], tuple[WorldRecord, Recipe]]:
-        """Both worlds and how they are made, in which what never meets the removed objects or their company is
-        simulated by itself, once.
-
-        Bullet's rounding depends on everything that is there; simulated apart, the same things move the same, bit by
-        bit. Where the two groups meet after all, the worlds stay as they are.
-        """
-        movable = [thing.name for thing in things if not thing.static]
-        groups = touching_groups(movable, (*factual.pairs, *counterfactual.pairs))
-        company = {name for group in groups if group & set(removed) for name in group}
-        others = tuple(thing for thing in things if thing.static or thing.name not in company)
-        if not any(not thing.at_rest for thing in others):
-            left = tuple(thing for thing in things if thing.name not in removed)
-            return (
-                (factual, self.recipe(factual.names, (things, resting))),
-                (counterfactual, self.recipe(counterfactual.names, (left, sleeping))),
-            )
-        theirs = self.run(others, resting)
-        with_removed = tuple(thing for thing in things if thing.static or thing.name in company)
-        left = tuple(thing for thing in with_removed if thing.name not in removed)
-        return (
-            (
-                merged(self.run(with_removed, resting), theirs, factual.names),
-                self.recipe(factual.names, (with_removed, resting), (others, resting)),
-            ),
-            (
-                merged(self.run(left, sleeping), theirs, counterfactual.names),
-                self.recipe(counterfactual.names, (left, sleeping), (others, resting)),
-            ),
-        )
-
-    def recipe(self, names: tuple[str, ...], *groups: tuple[tuple[Thing, ...], list[str]]) -> Recipe:
-        """How a world is made of groups of (things, names of those that sleep at the start)."""
-        return Recipe(
-            runner=self,
-            names=names,
-            groups=tuple(Group(things=things, asleep=tuple(asleep)) for things, asleep in groups),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """Things that are simulated together, and which of them lie still until they are pushed."""
-
-    things: tuple[Thing, ...]
-    asleep: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How to make a world again."""
-
-    runner: Runner
-    names: tuple[str, ...]
-    groups: tuple[Group, ...]
-
-    def run(self) -> WorldRecord:
-        """The world."""
-        first, *others = (self.runner.run(group.things, group.asleep) for group in self.groups)
-        return merged(first, others[0], self.names) if others else first
-
-    def finer(self) -> Recipe:
-        """The same with half the time step."""
-        return replace(self, runner=replace(self.runner, rate_hz=2 * self.runner.rate_hz))
 
 
 def settled(spec: SceneSpec, draft: Draft, floor: Material) -> tuple[tuple[Thing, ...], dict[Pair, np.ndarray]]:
@@ -283,6 +186,30 @@ def contacts_of(run: WorldRecord) -> Contacts:
     return Contacts(pairs=run.pairs, impulse=run.impulse)
 
 
+def _reached(
+    things: tuple[Thing, ...], removed: tuple[str, ...], factual: WorldRecord, counterfactual: WorldRecord
+) -> dict[str, Reach]:
+    """What the removed objects' influence arrives at."""
+    passive = [thing.name for thing in things if thing.static]
+    return reached_from(removed, (contacts_of(factual), contacts_of(counterfactual)), passive)
+
+
+def _differing_too_soon(
+    things: tuple[Thing, ...], removed: tuple[str, ...], factual: WorldRecord, counterfactual: WorldRecord
+) -> list[str]:
+    """Things whose worlds differ before anything reaches them."""
+    reached = _reached(things, removed, factual, counterfactual)
+    found = []
+    for thing in things:
+        if thing.name in removed or thing.static:
+            continue
+        gap = corner_gap(thing, factual, counterfactual)
+        before = gap[: reached[thing.name].frame] if thing.name in reached else gap
+        if before.max(initial=0.0) > SAME_M:
+            found.append(thing.name)
+    return found
+
+
 def _check_effect(
     spec: SceneSpec,
     things: tuple[Thing, ...],
@@ -290,17 +217,14 @@ def _check_effect(
     factual: WorldRecord,
     counterfactual: WorldRecord,
 ) -> None:
-    """The wanted effect, or none; whatever differs was reached by contacts; nothing leaves the picture."""
-    kept = [thing for thing in things if thing.name not in removed and not thing.static]
-    passive = [thing.name for thing in things if thing.static]
-    reached = reached_from(removed, (contacts_of(factual), contacts_of(counterfactual)), passive)
-    difference = {thing.name: corner_gap(thing, factual, counterfactual) for thing in kept}
-    _check_bystanders(difference, reached)
+    """The wanted effect, or none; nothing leaves the picture."""
+    reached = _reached(things, removed, factual, counterfactual)
+    kept = [thing for thing in things if thing.name in reached and not thing.static]
     assert spec.collision is not None
     if spec.collision.null_effect:
         if reached:
             raise RefusedError("has an effect")
-    elif not any(_is_effect(spec, thing, factual, counterfactual) for thing in kept if thing.name in reached):
+    elif not any(_is_effect(spec, thing, factual, counterfactual) for thing in kept):
         raise RefusedError("has no effect")
     for run in (factual, counterfactual):
         if float(np.linalg.norm(run.poses[..., :2] - run.poses[:1, :, :2], axis=-1).max()) > FAR_M:
@@ -315,13 +239,6 @@ def _is_effect(spec: SceneSpec, thing: Thing, factual: WorldRecord, counterfactu
     moved = max(float(np.linalg.norm(apply_pose(a, middle[None]) - apply_pose(b, middle[None]))) for a, b in pairs)
     turned = float(np.degrees(rotation_angle(one, other).max()))
     return moved * 1000 > spec.physics.min_effect_mm or turned > spec.physics.min_effect_deg
-
-
-def _check_bystanders(difference: Mapping[str, np.ndarray], reached: Mapping[str, Reach]) -> None:
-    for name, gap in difference.items():
-        before = gap[: reached[name].frame] if name in reached else gap
-        if before.size and float(before.max()) > SAME_M:
-            raise RefusedError("differs before anything reaches it")
 
 
 def corner_gap(thing: Thing, factual: WorldRecord, counterfactual: WorldRecord) -> np.ndarray:

@@ -9,8 +9,9 @@ import numpy as np
 from datagen.elsewhere import call_elsewhere
 from datagen.physics.perturb import DEEPER_M, TRIES, Jitter, draw_jitter, jitter_generator, jittered_pose
 from datagen.spec import Clip, SceneSpec
-from kubric_jobs.draw_scene import DrawnScene, Group, Recipe
+from kubric_jobs.draw_scene import DrawnScene
 from kubric_jobs.things import Thing
+from kubric_jobs.worlds import Group, Recipe
 
 UPRIGHT_ONLY = np.array([1.0, 1.0, 0.0])
 
@@ -50,7 +51,8 @@ def _jittered_group(recipe: Recipe, group: Group, rng: np.random.Generator) -> G
 
     What sleeps keeps its place: it has been settled there, and only a blow that is jittered itself can move it.
     """
-    awake = {thing.name for thing in group.things if not thing.static and thing.name not in group.asleep}
+    still = {*group.asleep, *(thing.name for thing in group.things if thing.static or thing.ghost)}
+    awake = {thing.name for thing in group.things} - still
     if not awake:
         return group
     limit = _overlap(recipe, group) + DEEPER_M

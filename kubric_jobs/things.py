@@ -38,6 +38,7 @@ class Thing:
     pose     float64 [7], `world_from_object`
     linear, angular  float64 [3], world axes [m/s, rad/s]
     at_rest  lies or stands still until something comes; else it flies, rolls or falls from the first frame on
+    ghost    is no part of this world: it lies where it would be until something is about to touch it, then it is gone
     """
 
     name: str
@@ -48,6 +49,7 @@ class Thing:
     angular: np.ndarray
     static: bool = False
     at_rest: bool = True
+    ghost: bool = False
     role: str = ""  # in words: "launched", "stands in its way", ...
 
     @property

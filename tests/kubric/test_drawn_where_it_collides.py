@@ -21,7 +21,7 @@ from datagen.spec import Clip, GeometryRef, ObjectSpec, RenderSettings, Room, Sc
 from datagen.trajectory import Trajectory, apply_pose, write_trajectories
 from datagen.worker import run_engine
 from kubric_jobs.assets import Palette
-from kubric_jobs.simulator import run_course
+from kubric_jobs.course import run_course
 from kubric_jobs.things import Thing
 
 pytestmark = pytest.mark.blender

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ from datagen.assets import AssetManifest, read_manifest
 from datagen.physics.materials import floor_material, material_of
 from datagen.trajectory import apply_pose
 from kubric_jobs.assets import Palette
+from kubric_jobs.course import run_course, touching_groups
 from kubric_jobs.furniture import block_parts, build
 from kubric_jobs.recorder import FLOOR
-from kubric_jobs.simulator import run_course, touching_groups
 from kubric_jobs.things import Shape, Thing
 
 FLOOR_MATERIAL = floor_material("wood")
@@ -126,3 +127,43 @@ def test_scans_rest_where_they_are_drawn(shared_data: Path, asset_cache: Path, t
     gaps = {one.name: float(apply_pose(rest.of(one.name)[-1], one.outline)[:, 2].min()) for one in things}
     assert max(abs(gap) for gap in gaps.values()) < 0.003, gaps
     assert material_of("cup").name == "ceramic"
+
+
+def test_a_ghost_is_the_thing_itself_until_something_comes_near(
+    embedded: AssetManifest, asset_cache: Path, block: Shape, tmp_path: Path
+) -> None:
+    """What comes, of many convex parts, is the same to the bit; and then nothing stops it."""
+    palette = Palette(assets=embedded.assets, cache=asset_cache, own=tmp_path / "own")
+    mug, bunny = (
+        palette.shape(next(asset for asset in embedded.assets if asset.id == f"bullet_{name}"))
+        for name in ("mug", "toy_bunny")
+    )
+    assert mug is not None and bunny is not None
+    aside, stop = thing(bunny, "aside", (0.5, 0.8, 0.1)), thing(block, "stop", (0.3, 0.0, 0.05))
+    coming = thing(mug, "coming", (-0.2, 0.0, 0.06), at_rest=False, linear=(2.0, 0.0, 0.0))
+    there = run((stop, aside, coming), asleep=["stop", "aside"])
+    gone = run((replace(stop, ghost=True), aside, coming), asleep=["aside"])
+    assert gone.names == ("aside", "coming") and not any("stop" in pair for pair in gone.pairs)
+    met = there.first_touch("coming")["stop"]
+    assert met > 1 and (there.of("coming")[:met] == gone.of("coming")[:met]).all()
+    assert gone.of("coming")[-1, 0] > there.of("coming")[-1, 0] + 0.02
+    assert (gone.of("aside") == gone.of("aside")[0]).all()
+
+
+@pytest.mark.parametrize("height_m", [0.06, 0.2])
+def test_a_blow_is_not_handed_on_to_a_ghost(block: Shape, height_m: float) -> None:
+    """Of two blocks that touch, the second is gone: the first slides as if it had been alone."""
+    first, second = thing(block, "first", (0, 0, 0.05)), thing(block, "second", (0.1001, 0, 0.05))
+    hitting = thing(block, "hitting", (-0.3, 0.0, height_m), at_rest=False, linear=(2.0, 0.0, 0.0))
+    ghost = run((replace(second, ghost=True), first, hitting), asleep=["first"])
+    alone = run((first, hitting), asleep=["first"])
+    both = run((second, first, hitting), asleep=["second", "first"])
+    assert np.abs(ghost.of("first") - alone.of("first")).max() < 1e-5
+    assert np.abs(both.of("first") - alone.of("first")).max() > 0.02
+
+
+def test_what_lay_on_a_ghost_falls_at_once(block: Shape) -> None:
+    below, above = thing(block, "below", (0, 0, 0.05)), thing(block, "above", (0, 0, 0.1501))
+    fall = run((replace(below, ghost=True), above), asleep=[])
+    alone = run((above,), asleep=[])
+    assert (fall.of("above") == alone.of("above")).all() and alone.of("above")[-1, 2] < 0.06
