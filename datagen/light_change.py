@@ -66,9 +66,11 @@ def fine_change(
     """Where light changed, by coarse layers [h, w] and by finer ones [height, width] that are 0 where these suffice."""
     known = ((fine[0] > 0) | (fine[1] > 0)) & ~excluded
     blur_px = FINE_BLUR_PX * max(1.0, math.sqrt(known.size / FINE_PIXELS))
-    changed = _signed_change(*fine, known.astype(np.float32), dark, blur_px) > VISIBLE_CHANGE
-    elsewhere = _enlarged(_signed_change(*coarse, _weight(excluded, coarse[0]), dark, BLUR_PX), excluded)
-    lit = np.where(known, changed, elsewhere > MIN_LIGHT_CHANGE)
+    lit = _enlarged(_signed_change(*coarse, _weight(excluded, coarse[0]), dark, BLUR_PX), excluded) > MIN_LIGHT_CHANGE
+    if box := bounding_box(known, margin_px=0):  # beyond it nothing has weight
+        here, near = known[box.slices], box.slices
+        change = _signed_change(fine[0][near], fine[1][near], here.astype(np.float32), dark, blur_px)
+        lit[near] = np.where(here, change > VISIBLE_CHANGE, lit[near])
     return _without_specks(lit & ~excluded, excluded) & ~excluded
 
 
