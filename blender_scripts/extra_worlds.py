@@ -13,7 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from blender_scripts.build_scene import SceneState
-from blender_scripts.passes import Kind, Pass, Renderer, read_weighted, standard_passes
+from blender_scripts.passes import (
+    LUMINANCE,
+    RED,
+    Kind,
+    Renderer,
+    Settings,
+    mark_settings,
+    read_weighted,
+    standard_passes,
+)
 from blender_scripts.reuse import Reuse, corners_of, evidence_of, read_layers, stretches
 from datagen.camera import lens_of
 from datagen.codec import read_npz
@@ -67,10 +76,10 @@ class ExtraWorlds:
         rendered = RenderedLayers(
             removed_coverage=np.zeros_like(true.removed_coverage),
             ids_hidden=true.ids_counterfactual,
-            ids_counterfactual=self.values(self.passes["ids_counterfactual"], states),
+            ids_counterfactual=self.values(mark_settings(self.spec.render)[0], RED, states),
             light_factual=true.light_counterfactual,
             light_hidden=true.light_counterfactual,
-            light_counterfactual=self.values(self.passes["light_counterfactual"], states),
+            light_counterfactual=self.values(self.passes["light_counterfactual"].settings, LUMINANCE, states),
         )
         moved = moved_flags(
             ids=self.spec.ids(),
@@ -82,15 +91,15 @@ class ExtraWorlds:
         )
         return derive_layers(rendered, moved, blur_px=self.scene.staging.blur_px)
 
-    def values(self, one: Pass, states: list[SceneState]) -> np.ndarray:
-        """What a pass shows of some states, float32 [num_frames, height, width]."""
-        assert one.settings.kind is not Kind.LOOK
-        self.renderer.prepare(one.settings)
+    def values(self, settings: Settings, weights: tuple[float, float, float], states: list[SceneState]) -> np.ndarray:
+        """A weighted sum of what pictures of some states show, float32 [num_frames, height, width]."""
+        assert settings.kind is not Kind.LOOK
+        self.renderer.prepare(settings)
         path = self.out / SCRATCH
         result: list[np.ndarray] = []
         for state, frames in stretches(states):
             self.renderer.picture(state, path)
-            result += [read_weighted(path, one.weights)] * len(frames)
+            result += [read_weighted(path, weights)] * len(frames)
         path.unlink(missing_ok=True)
         return np.stack(result)
 

@@ -28,10 +28,12 @@ from datagen.regions import BOX_COST, MARGIN_PX, Box, boxes_around
 from datagen.seeding import seed_for
 from datagen.spec import Device, Engine, RenderSettings, SceneSpec, World
 
-RED, GREEN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
+RED = (1.0, 0.0, 0.0)
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 LIGHT_BOUNCES = 1
-TAPS = 3  # a pixel's side, of silhouettes: see `datagen.regions.footprint`
+TAPS = 3  # a pixel's side, of marks, rendered as pixels of a larger picture: see `datagen.regions.footprint`
+LAYERS_SEEN_THROUGH = 128  # surfaces of removed things, one behind the other
+TRANSPARENT_BOUNCES = 8  # Cycles' default
 BORDER_PX = 4
 ROUNDING_PX = 0.25
 FILTER_PX = 1.5  # Cycles' default Blackman-Harris width
@@ -43,7 +45,7 @@ class Kind(StrEnum):
 
     LOOK = "look"  # the picture
     LIGHT = "light"  # the picture in little: direct light, one bounce, one reflection
-    MARKS = "marks"  # red: object id, green: 1 where a removed object is
+    MARKS = "marks"  # red: id of the first object that stays, green: surfaces of removed objects in front of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,6 @@ class Settings:
     filter_px: float
     denoise: bool
     blue_noise: bool = False  # errors of neighbours cancel: for what is blurred afterwards
-    taps: int = 1  # a pixel's side: more are rendered as pixels of a larger picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,16 +99,6 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
         filter_px=FILTER_PX,
         denoise=False,
     )
-    centre = Settings(
-        kind=Kind.MARKS,
-        width=render.width,
-        height=render.height,
-        samples=1,
-        bounces=0,
-        filter_px=CENTRE_PX,
-        denoise=False,
-    )
-    outline = replace(centre, width=TAPS * render.width, height=TAPS * render.height, taps=TAPS)
     fine = replace(
         look,
         kind=Kind.LIGHT,
@@ -127,16 +118,25 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
             weights=LUMINANCE,
             twin="light_counterfactual",
         ),
-        Pass(layer="ids_hidden", world=factual, hide_removed=True, settings=centre),
-        Pass(layer="ids_counterfactual", world=counterfactual, hide_removed=True, settings=centre, twin="ids_hidden"),
-        Pass(layer="removed_coverage", world=factual, hide_removed=False, settings=outline, weights=GREEN),
-        Pass(layer="moved_hidden", world=factual, hide_removed=True, settings=outline),
-        Pass(layer="moved_counterfactual", world=counterfactual, hide_removed=True, settings=outline),
         Pass(layer="fine_hidden", world=factual, hide_removed=True, settings=fine, weights=LUMINANCE),
         Pass(layer="fine_counterfactual", world=counterfactual, hide_removed=True, settings=fine, weights=LUMINANCE),
         Pass(layer="rgb_factual", world=factual, hide_removed=False, settings=look),
         Pass(layer="rgb_counterfactual", world=counterfactual, hide_removed=True, settings=look),
     )
+
+
+def mark_settings(render: RenderSettings) -> tuple[Settings, Settings]:
+    """How marks are rendered: at pixel centres, and with `TAPS` taps a pixel's side, those in the centre included."""
+    centre = Settings(
+        kind=Kind.MARKS,
+        width=render.width,
+        height=render.height,
+        samples=1,
+        bounces=0,
+        filter_px=CENTRE_PX,
+        denoise=False,
+    )
+    return centre, replace(centre, width=TAPS * render.width, height=TAPS * render.height)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +189,8 @@ class Renderer:
         cycles.sampling_pattern = "BLUE_NOISE" if settings.blue_noise else "TABULATED_SOBOL"
         cycles.max_bounces = settings.bounces
         cycles.diffuse_bounces = cycles.glossy_bounces = cycles.transmission_bounces = settings.bounces
+        through = LAYERS_SEEN_THROUGH if settings.kind is Kind.MARKS else TRANSPARENT_BOUNCES
+        cycles.transparent_max_bounces = through
         cycles.use_denoising = settings.denoise
         cycles.pixel_filter_type = "BOX" if settings.filter_px == CENTRE_PX else "BLACKMAN_HARRIS"
         cycles.filter_width = settings.filter_px
@@ -314,12 +316,17 @@ def set_output(kind: Kind) -> None:
 
 
 def mark_material() -> bpy.types.Material:
-    """Shows an object's pass index in red and the red of its object colour in green."""
+    """Red: the pass index of an object that stays. What is removed (red in its object colour) adds 1 to green, and
+    rays go on through it."""
     material, graph = new_material("all marks")
     info = graph.add("ShaderNodeObjectInfo")
     removed = graph.add("ShaderNodeSeparateColor", {0: info.outputs["Color"]}).outputs[0]
-    color = graph.add("ShaderNodeCombineColor", {0: info.outputs["Object Index"], 1: removed}).outputs[0]
-    graph.surface(graph.add("ShaderNodeEmission", {"Color": color, "Strength": 1.0}).outputs[0])
+    number = graph.add("ShaderNodeCombineColor", {0: info.outputs["Object Index"]}).outputs[0]
+    stays = graph.add("ShaderNodeEmission", {"Color": number, "Strength": 1.0}).outputs[0]
+    glow = graph.add("ShaderNodeEmission", {"Color": (0.0, 1.0, 0.0, 1.0), "Strength": 1.0}).outputs[0]
+    clear = graph.add("ShaderNodeBsdfTransparent", {"Color": (1.0, 1.0, 1.0, 1.0)}).outputs[0]
+    gone = graph.add("ShaderNodeAddShader", {0: glow, 1: clear}).outputs[0]
+    graph.surface(graph.add("ShaderNodeMixShader", {0: removed, 1: stays, 2: gone}).outputs[0])
     material.cycles.emission_sampling = "NONE"
     return material
 
@@ -331,8 +338,13 @@ def keep_channel(source: Path, target: Path, weights: tuple[float, float, float]
 
 def read_weighted(source: Path, weights: tuple[float, float, float]) -> np.ndarray:
     """Weighted sum of an EXR's three channels, float32 [height, width]."""
+    return np.ascontiguousarray(read_pixels(source) @ np.array(weights, dtype=np.float32))
+
+
+def read_pixels(source: Path) -> np.ndarray:
+    """An EXR's three channels, float32 [height, width, 3]."""
     with OpenEXR.File(str(source)) as file:
-        return np.ascontiguousarray(file.channels()["RGB"].pixels @ np.array(weights, dtype=np.float32))
+        return np.asarray(file.channels()["RGB"].pixels)
 
 
 def write_channel(target: Path, values: np.ndarray) -> None:

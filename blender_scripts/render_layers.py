@@ -17,9 +17,9 @@ import numpy as np
 from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
 from blender_scripts.extra_passes import render_geometry
 from blender_scripts.extra_worlds import ExtraWorlds
+from blender_scripts.marks import Marks
 from blender_scripts.passes import Kind, Pass, Renderer, keep_channel, standard_passes
 from blender_scripts.reuse_light import FINE_LAYERS, FineLight, LightReuse
-from blender_scripts.silhouettes import Silhouettes
 from blender_scripts.videos import COUNTERFACTUAL, FACTUAL, Videos
 from datagen.codec import read_record, write_json
 from datagen.jobs import RenderJob
@@ -62,14 +62,13 @@ def render_job(job: RenderJob, out: Path) -> None:
     passes = standard_passes(spec.render)
     states = {one.layer: states_of(scene, one) for one in passes}
     reuse: ReuseReport | None = None
-    silhouettes = Silhouettes(renderer, by_name, Path(job.physics), out)
     fine = FineLight(renderer, by_name, Path(job.physics), out)
     videos = Videos(renderer, by_name, states, Path(job.physics), out)
+    with watch.stage("marks"):
+        Marks(renderer, by_name, Path(job.physics), out).render()
     for one in passes:
         with watch.stage(one.layer):
-            if one.settings.taps > 1:
-                silhouettes.render(one, states[one.layer])
-            elif one.layer in FINE_LAYERS:
+            if one.layer in FINE_LAYERS:
                 fine.render(one, states[one.layer])
             elif one.layer == "light_hidden" and spec.render.reuse_unchanged:
                 LightReuse(renderer, one, by_name, states, out).render()
