@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-EXIT_PROBLEMS = 1
+from datagen.cli_options import EXIT_PROBLEMS
 
 
 def doctor_command(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from datagen.cli_options import EXIT_PROBLEMS
 from datagen.errors import ConfigError, did_you_mean
 
 PEER = "peer:"
@@ -17,7 +18,6 @@ FormatArgument = Annotated[str, typer.Argument(metavar="FORMAT", help="peer:<nam
 PathsArgument = Annotated[
     list[Path], typer.Argument(metavar="DATA... DEST", help="Run folders or eval sets, then the folder to make.")
 ]
-EXIT_PROBLEMS = 1
 
 
 def export_command(
