@@ -27,7 +27,7 @@ from datagen.quadmask import MaskLayers
 from datagen.regions import RAMP_PX, Box, lay_over, spill
 
 SCRATCH = "scratch.png"
-PNG_LEVEL = 1  # of zlib: fast
+PNG_LEVEL = 0  # of zlib: these files are read once and dropped
 NOISE_PX = 5  # light that the mask missed is told from noise by a mean over so many pixels
 
 
