@@ -23,11 +23,12 @@ from datagen.evidence import moved_in_scene, undecided_light
 from datagen.frames import read_exr
 from datagen.layers import Layer
 from datagen.light_change import BLUR_PX, DARK_SHARE, MIN_LIGHT_CHANGE
-from datagen.regions import Box
+from datagen.regions import Box, grown
 
 SCRATCH = "scratch.exr"
 MARGIN_PX = math.ceil(3 * BLUR_PX) + 1  # as far as evidence's blur reaches
 FINE_LAYERS = ("fine_hidden", "fine_counterfactual")
+FILTER_REACH_PX = 1  # of the picture's filter: a pixel beside the card is darkened by it
 FINE_BOX_COST = 0.25  # of a full picture: what a stencil hides costs little
 MIN_DIFFERENCE = MIN_LIGHT_CHANGE / 4  # well below what the mask calls changed
 
@@ -112,7 +113,7 @@ class FineLight:
         """Light of a state where it is wanted, float32 [height, width]."""
         path, light = self.out / SCRATCH, np.zeros(wanted.shape, dtype=np.float32)
         for box in self.renderer.boxes(wanted, 0, FINE_BOX_COST):
-            with self.stencil.cut(wanted):
+            with self.stencil.cut(grown(wanted, FILTER_REACH_PX)):
                 self.renderer.picture(state, path, box)
             light[box.slices if box else ...] = read_weighted(path, one.weights)
         return light * wanted

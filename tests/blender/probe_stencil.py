@@ -1,6 +1,6 @@
 """Run in a process of its own: finer light of a scene's last frame, whole and through a stencil.
 
-`python tests/blender/probe_stencil.py JOB.json OUT.npz` writes `whole`, `cut` (float32) and `wanted` (bool).
+`python tests/blender/probe_stencil.py JOB.json OUT.npz` writes float32 `whole`, `cut`, `again`, `drawn`; bool `wanted`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 from blender_scripts.build_scene import build_scene
 from blender_scripts.passes import LUMINANCE, Renderer, read_weighted, standard_passes
+from blender_scripts.reuse_light import FineLight
 from blender_scripts.stencil import Stencil
 from datagen.codec import read_record
 from datagen.jobs import RenderJob
@@ -26,9 +27,9 @@ def main(job_path: Path, out: Path) -> None:
     staging, worlds = read_record(Staging, physics / "staging.json"), read_trajectories(physics / "trajectories.npz")
     scene = build_scene(spec, staging, worlds, Path(job.spec).parent)
     renderer, stencil = Renderer(scene, threads=1), Stencil(scene)
-    fine = next(one.settings for one in standard_passes(spec.render) if one.layer == "fine_hidden")
-    renderer.prepare(fine)
-    rows, columns = np.indices((fine.height, fine.width))
+    one = next(one for one in standard_passes(spec.render) if one.layer == "fine_hidden")
+    renderer.prepare(one.settings)
+    rows, columns = np.indices((one.settings.height, one.settings.width))
     wanted = np.hypot(rows - 40, columns - 50) < 20
     state, path = scene.state(World.FACTUAL, spec.removed, spec.clip.num_frames - 1), out.with_suffix(".exr")
     pictures = {}
@@ -39,6 +40,9 @@ def main(job_path: Path, out: Path) -> None:
         else:
             renderer.picture(state, path)
         pictures[name] = read_weighted(path, LUMINANCE)
+    (out.parent / "scratch").mkdir()
+    finer = FineLight(renderer, {}, physics, out.parent / "scratch")
+    pictures["drawn"] = finer.draw(one, state, wanted)
     np.savez(out, wanted=wanted, **pictures)
 
 
