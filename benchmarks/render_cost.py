@@ -4,7 +4,7 @@
 
 RUN: a run whose scenes physics has accepted (`datagen plan`, `datagen simulate`). Its first scene is built, and each
 kind of picture rendered in every frame but the first, which is left out: what is measured is the going rate. A picture
-of 64 x 64 pixels costs next to no rays, so it tells what Blender, Cycles' scene and the card's driver take. With several
+of 64 x 64 pixels costs next to no rays, so it tells what Blender, Cycles' scene and the driver take. With several
 processes all render at once, and the first one's figures are printed.
 """
 
