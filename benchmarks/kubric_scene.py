@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from datagen.settings import PhysicsSettings, RenderSettings
 from sample_profile import make_sample, report
 
 from datagen.assets import AssetManifest, read_manifest
@@ -27,7 +28,7 @@ from datagen.codec import read_record, write_json
 from datagen.collision import REPORT_FILE, CollisionReport
 from datagen.jobs import CollisionJob
 from datagen.sources.kubric import FAMILIES, plan_collisions
-from datagen.spec import PhysicsSettings, RenderSettings, SceneSpec
+from datagen.spec import SceneSpec
 
 NUM_OBJECTS = 7
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from datagen.placement import Staging
 from PIL import Image, ImageDraw
 
 from datagen.codec import atomic_path, read_record
@@ -26,7 +27,6 @@ from datagen.gallery import GAP, INK, MARGIN, PAPER, TEXT_SIZE, font, overlay
 from datagen.quadmask import Label
 from datagen.runs import RunFolder, read_rows
 from datagen.sample import MASK, RGB_FULL, RGB_REMOVED, STAGING, read_sample
-from datagen.spec import Staging
 from datagen.video import decode_mask, decode_rgb
 
 CAPTION_HEIGHT = 20

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import bpy
+from datagen.wishes import Garment, PersonLook
 
 from blender_scripts import head_paint
 from blender_scripts.body_shape import shape_mesh
@@ -19,7 +20,7 @@ from blender_scripts.object_materials import has_texture, missing_textures
 from blender_scripts.outfit import Borders, store_cloth
 from blender_scripts.rest_pose import BoneWeights, Rest, rest_of, rest_vertices
 from datagen.people import draw_look
-from datagen.spec import Garment, PersonLook, PersonSpec
+from datagen.spec import PersonSpec
 
 PART_WORDS = (
     ("iris", ("iris", "pupil")),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from datagen.placement import Staging
 from mathutils import Matrix
 
 from blender_scripts.body_paint import dress_person
@@ -21,7 +22,7 @@ from blender_scripts.room import build_room
 from datagen.codec import sha256_file
 from datagen.entry import silenced
 from datagen.errors import DataError, SpecError, did_you_mean
-from datagen.spec import GeometryRef, SceneSpec, Staging, World, names_of
+from datagen.spec import GeometryRef, SceneSpec, World, names_of
 from datagen.trajectory import Trajectory, interpolate
 
 SEQUENCE_SUFFIXES = (".fbx", ".glb")

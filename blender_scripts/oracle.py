@@ -27,6 +27,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import OpenEXR
+from datagen.placement import Staging
 from PIL import Image
 from scipy import ndimage
 
@@ -40,7 +41,7 @@ from datagen.entry import serve, silenced
 from datagen.jobs import OracleJob
 from datagen.regions import Box, boxes_around
 from datagen.seeding import seed_for
-from datagen.spec import SceneSpec, Staging, World
+from datagen.spec import SceneSpec, World
 from datagen.trajectory import apply_pose, read_trajectories
 
 MIN_MOVE_M = 0.001

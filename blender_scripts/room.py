@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from datagen.placement import Piece, Room
+from datagen.wishes import LightKind
 
 from blender_scripts.finishes import Finishes
 from blender_scripts.furniture import build_piece
@@ -12,7 +14,7 @@ from blender_scripts.materials import surface_material
 from blender_scripts.solid_parts import Parts
 from datagen.rooms import Wall, walls_of
 from datagen.seeding import generator_for
-from datagen.spec import LightKind, Piece, Room, SceneSpec
+from datagen.spec import SceneSpec
 
 SKIRTING_M = (0.08, 0.015)  # height, depth
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from datagen.wishes import InputFile
+
 from datagen.codec import sha256_file
 from datagen.errors import DataError
-from datagen.spec import InputFile, SceneSpec
+from datagen.spec import SceneSpec
 
 
 def check_files(spec: SceneSpec) -> None:

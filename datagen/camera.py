@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from datagen.spec import SceneSpec, Staging
+from datagen.placement import Staging
+from datagen.spec import SceneSpec
 from datagen.trajectory import matrices_from_poses
 
 

@@ -24,7 +24,8 @@ from scipy.spatial.transform import Rotation
 
 from datagen.camera import Lens
 from datagen.seeding import generator_for, seed_for
-from datagen.spec import MIXED_PACE, CameraSettings, CameraWish, Pace
+from datagen.settings import MIXED_PACE, CameraSettings
+from datagen.wishes import CameraWish, Pace
 
 DOLLY_M = (0.3, 1.2)
 MAX_SPEED_M_S = 0.35  # mean over the clip, of dolly and orbit: a slow walk is three times as fast

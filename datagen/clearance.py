@@ -8,8 +8,8 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
 from datagen.errors import DecorationInTheWay
+from datagen.placement import Room
 from datagen.rooms import box_of
-from datagen.spec import Room
 
 REACH_M = 0.22  # kept free around everything that moves or stands, at every frame: a hand does 2.6 m/s at 12 frames/s
 CAMERA_M = 0.3  # kept free around the camera, its tripod included

@@ -14,8 +14,9 @@ from typing import Any
 from datagen.codec import dump_json, parse_record
 from datagen.errors import ConfigError, DataError, did_you_mean
 from datagen.quadmask import Policy
-from datagen.spec import MIXED_PACE, CameraSettings, LayerSettings, Pace, PhysicsSettings, RenderSettings
+from datagen.settings import MIXED_PACE, CameraSettings, LayerSettings, PhysicsSettings, RenderSettings
 from datagen.splits import check_split
+from datagen.wishes import Pace
 
 PRESETS = Path(__file__).parent / "configs"
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from datagen.clearance import check_room, occupied_by
 from datagen.furnishing import furnish, window_light
-from datagen.spec import LightKind, Room, SceneSpec, World
+from datagen.placement import Room
+from datagen.spec import SceneSpec, World
 from datagen.trajectory import Trajectory, place
+from datagen.wishes import LightKind
 
 
 def decorate(

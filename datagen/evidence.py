@@ -17,9 +17,10 @@ from scipy import ndimage
 from datagen.camera import Lens, in_camera, lens_of
 from datagen.errors import DataError
 from datagen.light_change import DARK_SHARE, change_of_light, fine_change, undecided
+from datagen.placement import Blur, Staging
 from datagen.quadmask import MaskLayers, Policy
 from datagen.regions import SPILL_PX, grown, spill
-from datagen.spec import Blur, SceneSpec, Staging, World
+from datagen.spec import SceneSpec, World
 from datagen.trajectory import Trajectory, place
 
 MIN_MOVE_M = 0.001

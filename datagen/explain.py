@@ -20,8 +20,9 @@ from datagen.physics.handover import take_moment
 from datagen.physics.records import PhysicsCertificate
 from datagen.runs import RunFolder, read_rows
 from datagen.sequence import Sequence, read_sequence
+from datagen.settings import PhysicsSettings
 from datagen.sources.humoto import SequenceFile, find_sequences
-from datagen.spec import Clip, GeometryRef, ObjectSpec, PersonSpec, PhysicsSettings, SceneSpec, category_of, slug
+from datagen.spec import Clip, GeometryRef, ObjectSpec, PersonSpec, SceneSpec, category_of, slug
 
 CERTIFICATE = "certificate.json"
 SEED = 0  # of the look of scenes that are never rendered

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from datagen.camera import Lens, in_camera, ray_through, to_camera, to_pixels
-from datagen.spec import Blur, CameraWish, Room
+from datagen.placement import Blur, Room
 from datagen.trajectory import interpolate, matrices_from_poses
+from datagen.wishes import CameraWish
 
 MARGIN = 0.05  # of the picture's height, kept free on every side
 NEAREST_M = 0.8  # nothing comes nearer to the camera

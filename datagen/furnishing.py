@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from datagen.clearance import Occupied, is_clear
+from datagen.placement import Piece, Room
 from datagen.rooms import box_of, walls_of
 from datagen.seeding import generator_for, seed_for
-from datagen.spec import Piece, Room, RoomKind
+from datagen.wishes import RoomKind
 
 Span = tuple[float, float]
 

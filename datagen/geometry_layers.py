@@ -26,7 +26,9 @@ import numpy as np
 from datagen.camera import Lens, lens_of, project
 from datagen.codec import read_npz, write_npz
 from datagen.errors import DataError
-from datagen.spec import LayerSettings, SceneSpec, Staging, World
+from datagen.placement import Staging
+from datagen.settings import LayerSettings
+from datagen.spec import SceneSpec, World
 from datagen.trajectory import Trajectory, apply_pose, compose_poses, inverse_pose
 
 RAW = "geometry"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from datagen.spec import RenderSettings
+from datagen.settings import RenderSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from datagen.codec import read_record
-from datagen.spec import LayerSettings
+from datagen.settings import LayerSettings
 
 MANIFEST = "manifest.json"
 HIDDEN_LAYER = "rgb_hidden"

@@ -19,9 +19,9 @@ from PIL import Image
 from datagen.codec import sha256_file
 from datagen.entry import muted
 from datagen.errors import DataError
-from datagen.spec import InputFile, TextureSet
 from datagen.splits import in_split, map_name
 from datagen.tiling import why_no_tile
+from datagen.wishes import InputFile, TextureSet
 
 HDRI_SUFFIXES = (".exr", ".hdr")
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".exr")

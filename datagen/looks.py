@@ -11,7 +11,8 @@ import numpy as np
 
 from datagen.errors import SpecError
 from datagen.seeding import generator_for, seed_for
-from datagen.spec import (
+from datagen.splits import is_in_split
+from datagen.wishes import (
     CameraWish,
     InputFile,
     LightKind,
@@ -22,7 +23,6 @@ from datagen.spec import (
     SurfaceWish,
     TextureSet,
 )
-from datagen.splits import is_in_split
 
 SENSOR_WIDTH_MM = 36.0  # full frame, so that focal lengths read as photographers know them
 FOCAL_LENGTHS_MM = (24.0, 28.0, 32.0, 35.0, 40.0, 50.0, 60.0)

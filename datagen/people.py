@@ -13,7 +13,7 @@ import numpy as np
 
 from datagen.looks import linear_from_srgb
 from datagen.seeding import generator_for, seed_for
-from datagen.spec import BodyShape, Garment, PersonLook
+from datagen.wishes import BodyShape, Garment, PersonLook
 
 Color = tuple[float, float, float]
 Tone = tuple[Color, Color]  # lowest and highest hue, saturation, value

@@ -21,9 +21,10 @@ from datagen.runs import RunFolder, append_row, drop_rows, open_run, read_rows
 from datagen.sequence import read_sequence
 from datagen.sources.humoto import SequenceFile, find_sequences, plan_scenes
 from datagen.sources.kubric import FAMILIES, check_families, plan_collisions
-from datagen.spec import InputFile, SceneSpec
+from datagen.spec import SceneSpec
 from datagen.splits import in_split, recording_name
 from datagen.versions import versions
+from datagen.wishes import InputFile
 
 STAGE = "plan"
 SOURCES = ("humoto", "kubric")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datagen.spec import Piece, Room
+from datagen.placement import Piece, Room
 
 
 @dataclass(frozen=True, kw_only=True)

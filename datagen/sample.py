@@ -38,8 +38,10 @@ from datagen.layers import HIDDEN_LAYER, perturbed_layer
 from datagen.metadata import FORMAT_VERSION, EffectVisibility, SampleMetadata, licence_of, removed_things, warnings_of
 from datagen.physics.perturb import read_perturbed
 from datagen.physics.records import NULL_EFFECT, PhysicsCertificate
+from datagen.placement import Staging
 from datagen.quadmask import MaskLayers, Policy, compose_mask, parse_policy
-from datagen.spec import LayerSettings, SceneSpec, Staging, World
+from datagen.settings import LayerSettings
+from datagen.spec import SceneSpec, World
 from datagen.trajectory import Trajectory, read_trajectories
 from datagen.video import encode_mask, encode_rgb
 

@@ -27,7 +27,7 @@ from datagen.jobs import CertifyJob, CollisionJob, ComposeJob, ListDevicesJob, R
 from datagen.layers import read_manifest
 from datagen.resources import GIB, LADDER, next_rung
 from datagen.runs import RUN_FILE, RunFolder
-from datagen.spec import Device, Engine, RenderSettings
+from datagen.settings import Device, Engine, RenderSettings
 from datagen.storage import desk_of
 from datagen.versions import versions
 from datagen.worker import Usage, run_engine

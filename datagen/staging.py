@@ -16,11 +16,13 @@ from datagen.camera import Lens, in_camera, poses_of, ray_through
 from datagen.camera_paths import Tripod, path_of
 from datagen.decorate import decorate
 from datagen.framing import NEAREST_M, Surroundings, blur_extents, distance_to_boxes, framed
+from datagen.placement import Blur, Room, Staging
 from datagen.seeding import generator_for
-from datagen.spec import Blur, LightWish, Pace, Room, SceneSpec, Staging, World
+from datagen.spec import SceneSpec, World
 from datagen.trajectory import Trajectory, place
 from datagen.views import DISTANCES_M, MIN_VISIBLE, Action, View, aim, best_view, boxes_of, gather_action
 from datagen.visibility import visible_shares
+from datagen.wishes import LightWish, Pace
 
 BACK_OFF = (1.0, 1.1, 1.25, 1.45)  # times the distance: room for a path
 PATH_SCALES = (1.0, 0.5, 0.25, 0.125)  # of the wished path, tried in this order

@@ -16,7 +16,7 @@ from datagen.codec import sha256_arrays
 from datagen.errors import SceneRejected
 from datagen.physics.bodies import WorldRun
 from datagen.physics.records import LABELS, Check, PhysicsCertificate
-from datagen.spec import PhysicsSettings
+from datagen.settings import PhysicsSettings
 from datagen.trajectory import Trajectory, apply_pose, rotation_angle
 
 MIN_SPAN_STEPS = 4  # of an airborne span that free fall is fitted over

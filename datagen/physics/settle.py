@@ -13,7 +13,7 @@ import numpy as np
 from datagen.physics.bodies import Body
 from datagen.physics.materials import Material
 from datagen.physics.world import run_world
-from datagen.spec import PhysicsSettings
+from datagen.settings import PhysicsSettings
 from datagen.trajectory import apply_pose, rotation_angle
 
 SETTLE_FRAMES = 5

@@ -13,21 +13,11 @@ from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.people import draw_look, within_room
 from datagen.seeding import generator_for, seed_for
 from datagen.sequence import Sequence
+from datagen.settings import PhysicsSettings, RenderSettings
 from datagen.sources.body_room import room_around
 from datagen.sources.clips import ClipProposal, clip_length, draw_clips, propose_clips
-from datagen.spec import (
-    Clip,
-    GeometryRef,
-    ObjectSpec,
-    PersonLook,
-    PersonSpec,
-    PhysicsSettings,
-    RenderSettings,
-    SceneSpec,
-    category_of,
-    check_key,
-    slug,
-)
+from datagen.spec import Clip, GeometryRef, ObjectSpec, PersonSpec, SceneSpec, category_of, check_key, slug
+from datagen.wishes import PersonLook
 
 SUFFIXES = (".fbx", ".glb")  # in order of preference
 SCRIPT_KEYS = ("short_script", "description", "script", "text", "long_script")

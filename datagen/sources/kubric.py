@@ -14,7 +14,9 @@ from datagen.assets import AssetManifest
 from datagen.errors import ConfigError, did_you_mean
 from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.seeding import generator_for, seed_for
-from datagen.spec import CameraWish, Clip, CollisionWish, PhysicsSettings, RenderSettings, SceneSpec
+from datagen.settings import PhysicsSettings, RenderSettings
+from datagen.spec import Clip, CollisionWish, SceneSpec
+from datagen.wishes import CameraWish
 
 SOURCE = "kubric"
 MAX_OBJECTS = 7

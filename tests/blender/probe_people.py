@@ -12,6 +12,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from datagen.wishes import BodyShape
 
 from blender_scripts.body_paint import dress_person
 from blender_scripts.demo_body import Outfit, load_body
@@ -23,7 +24,7 @@ from datagen.people import draw_look, within_room
 from datagen.physics.distance import distances_to_mesh, within_mesh
 from datagen.sequence import read_sequence
 from datagen.sources.body_room import room_around
-from datagen.spec import BodyShape, GeometryRef, PersonSpec
+from datagen.spec import GeometryRef, PersonSpec
 from datagen.trajectory import apply_pose
 
 WIDEST = BodyShape(

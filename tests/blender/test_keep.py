@@ -15,6 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from datagen.placement import Staging
+from datagen.settings import RenderSettings
+from datagen.wishes import RoomKind
 from scipy import ndimage
 from test_extra_passes import staged
 from test_render_scene import make_certificate
@@ -28,7 +31,7 @@ from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.quadmask import Label, MaskLayers, Policy, compose_mask
 from datagen.regions import SPILL_PX
 from datagen.sample import LAYERS, compose_sample, read_layers
-from datagen.spec import Clip, GeometryRef, ObjectSpec, RenderSettings, RoomKind, SceneSpec, Staging, World
+from datagen.spec import Clip, GeometryRef, ObjectSpec, SceneSpec, World
 from datagen.trajectory import Trajectory, write_trajectories
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]

@@ -27,7 +27,7 @@ from blender_scripts.furniture import build_piece
 from datagen.furnishing import KINDS, Furnisher
 from datagen.clearance import occupied_by
 from datagen.rooms import box_of
-from datagen.spec import Room
+from datagen.placement import Room
 
 room = Room(x_min=-5, x_max=5, y_min=-4, y_max=4, height=2.8)
 points = np.zeros((1, 3))

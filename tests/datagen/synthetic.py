@@ -11,6 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import OpenEXR
+from datagen.placement import Room, Staging
+from datagen.settings import RenderSettings
+from datagen.wishes import CameraWish, LightWish, Pace, SurfaceWish
 from PIL import Image
 
 from datagen.camera import Lens, look_at, project
@@ -18,20 +21,7 @@ from datagen.codec import write_json, write_npz
 from datagen.evidence import OPTIONAL_LAYERS
 from datagen.layers import MANIFEST, Layer, RenderManifest, standard_layers
 from datagen.physics.records import BodyReport, Check, PhysicsCertificate, Verdict
-from datagen.spec import (
-    CameraWish,
-    Clip,
-    GeometryRef,
-    LightWish,
-    ObjectSpec,
-    Pace,
-    RenderSettings,
-    Room,
-    SceneSpec,
-    Staging,
-    SurfaceWish,
-    World,
-)
+from datagen.spec import Clip, GeometryRef, ObjectSpec, SceneSpec, World
 from datagen.trajectory import Trajectory, apply_pose, write_trajectories
 
 SIZE_M = 0.3

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from datagen.settings import RenderSettings
 
 from datagen.codec import (
     atomic_folder,
@@ -19,7 +20,7 @@ from datagen.codec import (
     write_npz,
 )
 from datagen.errors import DataError, StorageError
-from datagen.spec import Clip, RenderSettings
+from datagen.spec import Clip
 
 
 def test_records_round_trip() -> None:

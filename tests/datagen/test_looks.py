@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from datagen.wishes import LightKind, RoomKind
 
 from datagen.codec import dump_json
 from datagen.errors import SpecError
@@ -19,7 +20,6 @@ from datagen.looks import (
     draw_surface,
     linear_from_srgb,
 )
-from datagen.spec import LightKind, RoomKind
 
 SEEDS = range(60)
 

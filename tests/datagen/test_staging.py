@@ -7,12 +7,15 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+from datagen.placement import Staging
+from datagen.settings import RenderSettings
+from datagen.wishes import Pace
 
 from datagen.camera import Lens, lens_of, look_at, project, ray_through
 from datagen.errors import SceneRejected
 from datagen.framing import MARGIN, NEAREST_M
 from datagen.looks import draw_camera, draw_light, draw_surface
-from datagen.spec import Clip, GeometryRef, ObjectSpec, Pace, PersonSpec, RenderSettings, SceneSpec, Staging, World
+from datagen.spec import Clip, GeometryRef, ObjectSpec, PersonSpec, SceneSpec, World
 from datagen.staging import PATH_SCALES, stage_scene
 from datagen.staging import holds as plain
 from datagen.trajectory import Trajectory, apply_pose

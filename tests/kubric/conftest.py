@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from datagen.settings import PhysicsSettings, RenderSettings
 
 from datagen.assets import AssetManifest, read_manifest
 from datagen.sources.kubric import plan_collisions
-from datagen.spec import PhysicsSettings, RenderSettings, SceneSpec
+from datagen.spec import SceneSpec
 from kubric_jobs.default_assets import build_set
 
 Planner = Callable[..., SceneSpec]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Planner
+from datagen.placement import Staging
 
 from datagen.assets import AssetManifest, read_manifest
 from datagen.certify_collision import certify_folder, read_collision
@@ -20,7 +21,7 @@ from datagen.jobs import CollisionJob
 from datagen.meshes import read_obj
 from datagen.physics.records import PhysicsCertificate, Verdict
 from datagen.sources.kubric import FAMILIES
-from datagen.spec import GeometryRef, ObjectSpec, SceneSpec, Staging, World
+from datagen.spec import GeometryRef, ObjectSpec, SceneSpec, World
 from datagen.trajectory import read_trajectories
 from kubric_jobs.draw_scene import SAME_M, DrawnScene, contacts_of, corner_gap, draw_scene
 from kubric_jobs.families import LAYOUTS

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SMALL, datagen
+from datagen.placement import Staging
+from datagen.wishes import Pace
 
 from datagen.cache import extracted_sequence
 from datagen.camera import lens_of, project
@@ -16,7 +18,7 @@ from datagen.framing import MARGIN, NEAREST_M, distance_to_boxes
 from datagen.physics.handover import take_clip
 from datagen.physics.records import PhysicsCertificate
 from datagen.sequence import read_sequence
-from datagen.spec import Pace, SceneSpec, Staging, World
+from datagen.spec import SceneSpec, World
 from datagen.staging import stage_scene
 from datagen.trajectory import Trajectory, apply_pose, read_trajectories
 

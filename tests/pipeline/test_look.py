@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from datagen.placement import Staging
 
 from datagen.cache import asset_cache, extracted_sequence, hull_cache
 from datagen.clearance import check_room, occupied_by
@@ -19,7 +20,7 @@ from datagen.physics.records import PhysicsCertificate
 from datagen.physics.verdict import box_corners
 from datagen.runs import RunFolder
 from datagen.sequence import read_sequence
-from datagen.spec import SceneSpec, Staging
+from datagen.spec import SceneSpec
 from datagen.trajectory import read_trajectories
 from datagen.worker import run_engine
 from tests.pipeline.conftest import SMALL, datagen
