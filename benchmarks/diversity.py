@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datagen.wishes import LightKind, Pace, RoomKind
 
 from datagen.looks import FLOORS, LIGHTS, SURFACE_SHARES, WALLS
+from datagen.wishes import LightKind, Pace, RoomKind
 
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 PARTS = ("camera", "light", "room", "floor", "wall", "people")

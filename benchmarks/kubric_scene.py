@@ -19,7 +19,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from datagen.settings import PhysicsSettings, RenderSettings
 from sample_profile import make_sample, report
 
 from datagen.assets import AssetManifest, read_manifest
@@ -27,6 +26,7 @@ from datagen.cache import asset_cache, default_assets
 from datagen.codec import read_record, write_json
 from datagen.collision import REPORT_FILE, CollisionReport
 from datagen.jobs import CollisionJob
+from datagen.settings import PhysicsSettings, RenderSettings
 from datagen.sources.kubric import FAMILIES, plan_collisions
 from datagen.spec import SceneSpec
 

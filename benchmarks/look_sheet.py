@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from datagen.placement import Staging
 from PIL import Image, ImageDraw
 
 from datagen.codec import atomic_path, read_record
 from datagen.errors import DataError, UserError
 from datagen.gallery import GAP, INK, MARGIN, PAPER, TEXT_SIZE, font, overlay
+from datagen.placement import Staging
 from datagen.quadmask import Label
 from datagen.runs import RunFolder, read_rows
 from datagen.sample import MASK, RGB_FULL, RGB_REMOVED, STAGING, read_sample

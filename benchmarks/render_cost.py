@@ -18,13 +18,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from datagen.placement import Staging
-from datagen.settings import Device
-
 from blender_scripts.render_scene import started_on_cores
 from datagen.codec import read_record
 from datagen.entry import silenced
+from datagen.placement import Staging
 from datagen.regions import Box
+from datagen.settings import Device
 from datagen.spec import SceneSpec, World
 from datagen.trajectory import read_trajectories
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import bpy
-from datagen.wishes import Garment, PersonLook
 
 from blender_scripts import head_paint
 from blender_scripts.body_shape import shape_mesh
@@ -21,6 +20,7 @@ from blender_scripts.outfit import Borders, store_cloth
 from blender_scripts.rest_pose import BoneWeights, Rest, rest_of, rest_vertices
 from datagen.people import draw_look
 from datagen.spec import PersonSpec
+from datagen.wishes import Garment, PersonLook
 
 PART_WORDS = (
     ("iris", ("iris", "pupil")),

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from datagen.wishes import BodyShape
 from scipy.spatial import ConvexHull
 
 from blender_scripts.rest_pose import BoneWeights, Rest, rest_vertices
+from datagen.wishes import BodyShape
 
 SMOOTHINGS = 3
 SAME_M = 1e-5  # vertices nearer than this are one vertex, split at a seam

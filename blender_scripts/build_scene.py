@@ -11,7 +11,6 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from datagen.placement import Staging
 from mathutils import Matrix
 
 from blender_scripts.body_paint import dress_person
@@ -22,6 +21,7 @@ from blender_scripts.room import build_room
 from datagen.codec import sha256_file
 from datagen.entry import silenced
 from datagen.errors import DataError, SpecError, did_you_mean
+from datagen.placement import Staging
 from datagen.spec import GeometryRef, SceneSpec, World, names_of
 from datagen.trajectory import Trajectory, interpolate
 

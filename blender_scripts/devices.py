@@ -13,10 +13,10 @@ import zlib
 from dataclasses import dataclass
 
 import bpy
-from datagen.settings import Device, Engine, RenderSettings
 
 from datagen.entry import silenced
 from datagen.errors import DataError
+from datagen.settings import Device, Engine, RenderSettings
 
 # What `auto` tries, in this order; on an H100 OptiX was no faster than CUDA, and it needs a second kernel.
 AUTOMATIC = (Device.CUDA, Device.HIP, Device.METAL, Device.ONEAPI)

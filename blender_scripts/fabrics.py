@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from datagen.wishes import Garment
-
 from blender_scripts.nodes import Color, Graph, Socket, scaled
 from datagen.seeding import generator_for
+from datagen.wishes import Garment
 
 FINE_PER_M = 330.0  # threads that can still be seen from near
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import bpy
 import numpy as np
-from datagen.placement import Piece, Room
 
 from blender_scripts import furniture_kitchen, furniture_seats, furniture_storage, furniture_wall, furniture_work
 from blender_scripts.finishes import Finishes
 from blender_scripts.site import Site
 from blender_scripts.solid_parts import Parts
 from datagen.errors import SpecError, did_you_mean
+from datagen.placement import Piece, Room
 from datagen.rooms import walls_of
 from datagen.seeding import generator_for
 

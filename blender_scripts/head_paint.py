@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from datagen.wishes import PersonLook
 
 from blender_scripts.nodes import Color, Graph, Socket, scaled
 from blender_scripts.rest_pose import Rest
 from datagen.looks import linear_from_srgb
+from datagen.wishes import PersonLook
 
 # how far ahead of the eyes: how high the hair begins
 HAIRLINE = np.array(

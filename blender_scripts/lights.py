@@ -12,15 +12,15 @@ from pathlib import Path
 import bpy
 import numpy as np
 import OpenEXR
-from datagen.placement import Staging
-from datagen.wishes import InputFile
 from mathutils import Vector
 
 from blender_scripts.nodes import Color, Graph
 from blender_scripts.user_files import check_file
 from datagen.errors import SpecError, did_you_mean
+from datagen.placement import Staging
 from datagen.seeding import generator_for
 from datagen.spec import SceneSpec
+from datagen.wishes import InputFile
 
 KEY_IRRADIANCE = 3.2
 WINDOW_GAIN = 1.5  # its light comes in flat: floors and table tops get less of it than what stands

@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-from datagen.settings import RenderSettings
 
 from blender_scripts.devices import GPUS, check_engine, devices_of, take_device
 from datagen.codec import read_record, write_json
 from datagen.entry import serve
 from datagen.jobs import ListDevicesJob
+from datagen.settings import RenderSettings
 
 
 def main(job_path: Path, out: Path) -> None:

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable
 
 import bpy
-from datagen.wishes import SurfaceWish, TextureSet
 
 from blender_scripts.nodes import Color, Graph, draw_color, new_material, scaled
 from datagen.errors import SpecError, did_you_mean
 from datagen.looks import PAINTS, linear_from_srgb
 from datagen.seeding import generator_for
+from datagen.wishes import SurfaceWish, TextureSet
 
 PLANK_LENGTH_M = 1.4
 STAVES = 5  # of a field of parquet

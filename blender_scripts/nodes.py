@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 
 import bpy
 import numpy as np
-from datagen.wishes import InputFile
 
 from blender_scripts.user_files import check_file
 from datagen.looks import linear_from_srgb
+from datagen.wishes import InputFile
 
 Color = tuple[float, float, float]
 Socket: TypeAlias = bpy.types.NodeSocket

@@ -27,7 +27,6 @@ from pathlib import Path
 import bpy
 import numpy as np
 import OpenEXR
-from datagen.placement import Staging
 from PIL import Image
 from scipy import ndimage
 
@@ -39,6 +38,7 @@ from datagen.camera import lens_of, project
 from datagen.codec import read_record, write_npz
 from datagen.entry import serve, silenced
 from datagen.jobs import OracleJob
+from datagen.placement import Staging
 from datagen.regions import Box, boxes_around
 from datagen.seeding import seed_for
 from datagen.spec import SceneSpec, World

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
-from datagen.wishes import PersonLook
 
 from blender_scripts.head_paint import NOWHERE, hair_distance, hair_edge
 from blender_scripts.rest_pose import BoneWeights, Rest
 from datagen.seeding import generator_for
+from datagen.wishes import PersonLook
 
 # shares of the arm, from shoulder to wrist, that sleeves cover
 SLEEVES = {

@@ -15,7 +15,6 @@ from pathlib import Path
 import bpy
 import numpy as np
 import OpenEXR
-from datagen.settings import Device, Engine, RenderSettings
 
 from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.devices import Taken, check_engine, take_device
@@ -27,6 +26,7 @@ from datagen.errors import SceneFailed
 from datagen.light_change import fine_samples
 from datagen.regions import BOX_COST, MARGIN_PX, Box, boxes_around
 from datagen.seeding import seed_for
+from datagen.settings import Device, Engine, RenderSettings
 from datagen.spec import SceneSpec, World
 
 RED = (1.0, 0.0, 0.0)

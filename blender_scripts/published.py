@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from datagen.placement import Staging
 
 from blender_scripts.render_scene import started_on_cores
 from datagen.codec import read_record
 from datagen.entry import serve
 from datagen.jobs import RenderJob
+from datagen.placement import Staging
 from datagen.spec import SceneSpec, World
 from datagen.trajectory import read_trajectories
 

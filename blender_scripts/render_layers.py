@@ -13,8 +13,6 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from datagen.placement import Staging
-from datagen.settings import Engine
 
 from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
 from blender_scripts.extra_passes import render_geometry
@@ -26,6 +24,8 @@ from blender_scripts.videos import COUNTERFACTUAL, FACTUAL, Videos
 from datagen.codec import read_record, write_json
 from datagen.jobs import RenderJob
 from datagen.layers import MANIFEST, Layer, RenderManifest, ReuseReport, extra_layers, standard_layers
+from datagen.placement import Staging
+from datagen.settings import Engine
 from datagen.spec import SceneSpec
 from datagen.trajectory import read_trajectories
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from datagen.placement import Piece, Room
-from datagen.wishes import LightKind
 
 from blender_scripts.finishes import Finishes
 from blender_scripts.furniture import build_piece
 from blender_scripts.furniture_wall import OPENING, opening_of
 from blender_scripts.materials import surface_material
 from blender_scripts.solid_parts import Parts
+from datagen.placement import Piece, Room
 from datagen.rooms import Wall, walls_of
 from datagen.seeding import generator_for
 from datagen.spec import SceneSpec
+from datagen.wishes import LightKind
 
 SKIRTING_M = (0.08, 0.015)  # height, depth
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datagen.wishes import InputFile
-
 from datagen.codec import sha256_file
 from datagen.errors import DataError
 from datagen.spec import SceneSpec
+from datagen.wishes import InputFile
 
 
 def check_files(spec: SceneSpec) -> None:

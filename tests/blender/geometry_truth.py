@@ -10,7 +10,6 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from datagen.placement import Staging
 from mathutils import Vector
 from mathutils.interpolate import poly_3d_calc
 
@@ -22,6 +21,7 @@ from datagen.camera import Lens, lens_of, project, ray_through
 from datagen.codec import read_record, write_npz
 from datagen.entry import serve
 from datagen.jobs import RenderJob
+from datagen.placement import Staging
 from datagen.spec import SceneSpec, World
 from datagen.trajectory import read_trajectories
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from datagen.wishes import BodyShape
 
 from blender_scripts.body_paint import dress_person
 from blender_scripts.demo_body import Outfit, load_body
@@ -26,6 +25,7 @@ from datagen.sequence import read_sequence
 from datagen.sources.body_room import room_around
 from datagen.spec import GeometryRef, PersonSpec
 from datagen.trajectory import apply_pose
+from datagen.wishes import BodyShape
 
 WIDEST = BodyShape(
     chest_m=0.025, belly_m=0.025, upper_arms_m=0.025, thighs_m=0.025, calves_m=0.025, hair_m=0.02, feet=1.0

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from datagen.placement import Staging
 
 from blender_scripts.build_scene import build_scene
 from blender_scripts.passes import LUMINANCE, Renderer, read_weighted, standard_passes
@@ -17,6 +16,7 @@ from blender_scripts.reuse_light import FineLight
 from blender_scripts.stencil import Stencil
 from datagen.codec import read_record
 from datagen.jobs import RenderJob
+from datagen.placement import Staging
 from datagen.spec import SceneSpec, World
 from datagen.trajectory import read_trajectories
 

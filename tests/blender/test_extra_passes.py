@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from datagen.placement import Room, Staging
-from datagen.settings import LayerSettings, RenderSettings
 from test_render_scene import make_spec, make_worlds, serve
 
 from datagen.camera import lens_of, look_at, project
 from datagen.codec import read_npz, sha256_file, write_json
 from datagen.geometry_layers import check_geometry, raw_path, write_geometry
 from datagen.jobs import ExtractJob, RenderJob
+from datagen.placement import Room, Staging
 from datagen.sequence import read_sequence
+from datagen.settings import LayerSettings, RenderSettings
 from datagen.spec import Clip, GeometryRef, ObjectSpec, SceneSpec, World
 from datagen.trajectory import Trajectory, apply_pose, write_trajectories
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datagen.settings import LayerSettings
 from scipy import ndimage
 from test_keep import FRAMES, SIZES, far_from, levels, make_physics, make_spec, render
 
@@ -22,6 +21,7 @@ from datagen.physics.perturb import write_perturbed
 from datagen.regions import RAMP_PX, SPILL_PX
 from datagen.sample import RGB_FULL, RGB_REMOVED, compose_sample, extra_videos, read_layers, read_sample
 from datagen.sample_checks import check_sample
+from datagen.settings import LayerSettings
 from datagen.spec import SceneSpec, World
 from datagen.trajectory import read_trajectories
 from datagen.video import decode_rgb, encode_rgb

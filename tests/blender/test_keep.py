@@ -15,9 +15,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from datagen.placement import Staging
-from datagen.settings import RenderSettings
-from datagen.wishes import RoomKind
 from scipy import ndimage
 from test_extra_passes import staged
 from test_render_scene import make_certificate
@@ -28,11 +25,14 @@ from datagen.frames import RenderedScene
 from datagen.furnishing import furnish
 from datagen.jobs import RenderJob
 from datagen.looks import draw_camera, draw_light, draw_surface
+from datagen.placement import Staging
 from datagen.quadmask import Label, MaskLayers, Policy, compose_mask
 from datagen.regions import SPILL_PX
 from datagen.sample import LAYERS, compose_sample, read_layers
+from datagen.settings import RenderSettings
 from datagen.spec import Clip, GeometryRef, ObjectSpec, SceneSpec, World
 from datagen.trajectory import Trajectory, write_trajectories
+from datagen.wishes import RoomKind
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]
 

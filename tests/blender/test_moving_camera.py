@@ -12,8 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datagen.placement import Staging
-from datagen.wishes import Pace
 from scipy import ndimage
 from test_keep import FRAMES, SIZES, make_physics, make_spec, render, videos
 
@@ -22,12 +20,14 @@ from datagen.codec import read_record, write_json
 from datagen.figures import keep_difference
 from datagen.frames import RenderedScene
 from datagen.physics.records import PhysicsCertificate
+from datagen.placement import Staging
 from datagen.quadmask import Label, MaskLayers, Policy, compose_mask
 from datagen.regions import MAX_RAMP_LEVELS, RAMP_PX
 from datagen.sample import LAYERS, compose_sample, read_layers
 from datagen.spec import SceneSpec, World
 from datagen.staging import stage_scene
 from datagen.trajectory import read_trajectories
+from datagen.wishes import Pace
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]
 

@@ -11,8 +11,6 @@ import cv2
 import numpy as np
 import OpenEXR
 import pytest
-from datagen.placement import Staging
-from datagen.settings import RenderSettings
 
 from datagen.camera import lens_of, project
 from datagen.codec import sha256_file, write_json
@@ -21,8 +19,10 @@ from datagen.jobs import ExtractJob, RenderJob
 from datagen.layers import read_manifest, standard_layers
 from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.physics.records import BodyReport, PhysicsCertificate, Verdict
+from datagen.placement import Staging
 from datagen.regions import MAX_RAMP_LEVELS
 from datagen.sequence import Sequence, read_sequence
+from datagen.settings import RenderSettings
 from datagen.spec import Clip, GeometryRef, ObjectSpec, PersonSpec, SceneSpec, World
 from datagen.staging import stage_scene
 from datagen.trajectory import Trajectory, apply_pose, interpolate, write_trajectories

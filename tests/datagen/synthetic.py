@@ -11,9 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import OpenEXR
-from datagen.placement import Room, Staging
-from datagen.settings import RenderSettings
-from datagen.wishes import CameraWish, LightWish, Pace, SurfaceWish
 from PIL import Image
 
 from datagen.camera import Lens, look_at, project
@@ -21,8 +18,11 @@ from datagen.codec import write_json, write_npz
 from datagen.evidence import OPTIONAL_LAYERS
 from datagen.layers import MANIFEST, Layer, RenderManifest, standard_layers
 from datagen.physics.records import BodyReport, Check, PhysicsCertificate, Verdict
+from datagen.placement import Room, Staging
+from datagen.settings import RenderSettings
 from datagen.spec import Clip, GeometryRef, ObjectSpec, SceneSpec, World
 from datagen.trajectory import Trajectory, apply_pose, write_trajectories
+from datagen.wishes import CameraWish, LightWish, Pace, SurfaceWish
 
 SIZE_M = 0.3
 HALF = SIZE_M / 2

@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from datagen.settings import CameraSettings, PaceShares
-from datagen.wishes import Pace
 from scipy.spatial.transform import Rotation
 
 from datagen import camera_paths
 from datagen.camera import Lens, look_at, project
 from datagen.camera_paths import Tripod, eased, field_of_view, path_of, set_in_motion, shake
 from datagen.looks import draw_camera
+from datagen.settings import CameraSettings, PaceShares
+from datagen.wishes import Pace
 
 LENS = Lens(focal_length_mm=35.0, sensor_width_mm=36.0, width=672, height=384)
 TARGET = np.array([0.3, 0.2, 0.9])

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datagen.settings import RenderSettings
 
 from datagen.codec import (
     atomic_folder,
@@ -20,6 +19,7 @@ from datagen.codec import (
     write_npz,
 )
 from datagen.errors import DataError, StorageError
+from datagen.settings import RenderSettings
 from datagen.spec import Clip
 
 

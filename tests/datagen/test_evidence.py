@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from datagen.placement import Blur
 from scipy import ndimage
 
 from datagen.camera import Lens, look_at
 from datagen.errors import DataError
 from datagen.evidence import RenderedLayers, derive_layers, moved_flags, undecided_light, with_spill
 from datagen.light_change import change_of_light
+from datagen.placement import Blur
 from datagen.trajectory import Trajectory
 
 SHAPE = (2, 40, 60)

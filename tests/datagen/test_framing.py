@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from datagen.placement import Room
 
 from datagen.camera import Lens, look_at
 from datagen.framing import (
@@ -23,6 +22,7 @@ from datagen.framing import (
     thrown,
 )
 from datagen.looks import draw_camera
+from datagen.placement import Room
 
 LENS = Lens(focal_length_mm=36.0, sensor_width_mm=36.0, width=200, height=100)  # 200 px a metre at 1 m
 ROOM = Room(x_min=-3, x_max=3, y_min=-4, y_max=4, height=2.5)

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from datagen.placement import Piece, Room
-from datagen.wishes import RoomKind
 
 from datagen.clearance import Occupied, check_room, crosses, obstacles, occupied_by
 from datagen.errors import DecorationInTheWay
 from datagen.furnishing import FURNITURE, KINDS, SINGLE, furnish, window_light
+from datagen.placement import Piece, Room
 from datagen.rooms import box_of, walls_of
+from datagen.wishes import RoomKind
 
 ROOM = Room(x_min=-4.0, x_max=3.0, y_min=-3.0, y_max=4.0, height=2.8)
 KEY = np.array([2.0, 2.0, 2.6])

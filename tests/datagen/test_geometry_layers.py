@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datagen.settings import LayerSettings
 from synthetic import make_scene, make_spec
 
 from datagen.camera import Lens, look_at, project
@@ -25,6 +24,7 @@ from datagen.geometry_layers import (
     unproject,
 )
 from datagen.sample import compose_sample
+from datagen.settings import LayerSettings
 from datagen.shards import unpack_shard, write_shards
 from datagen.spec import World
 from datagen.trajectory import apply_pose

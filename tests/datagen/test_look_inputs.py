@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 import pytest
-from datagen.wishes import RoomKind
 from PIL import Image
 
 from datagen.errors import DataError
 from datagen.look_inputs import Textures, read_maps, read_picture, read_textures, texture_name
 from datagen.looks import draw_look, draw_surface
 from datagen.splits import split_of
+from datagen.wishes import RoomKind
 
 SETTING = "humoto.split"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import pytest
-from datagen.wishes import LightKind, RoomKind
 
 from datagen.codec import dump_json
 from datagen.errors import SpecError
@@ -20,6 +19,7 @@ from datagen.looks import (
     draw_surface,
     linear_from_srgb,
 )
+from datagen.wishes import LightKind, RoomKind
 
 SEEDS = range(60)
 

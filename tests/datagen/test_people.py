@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-from datagen.wishes import BodyShape
 
 from datagen.codec import dump_json, parse_record
 from datagen.people import (
@@ -22,6 +21,7 @@ from datagen.people import (
     draw_look,
     within_room,
 )
+from datagen.wishes import BodyShape
 
 LOOKS = [draw_look(seed, "Armature") for seed in range(200)]
 REGIONS = ("chest", "belly", "upper_arms", "thighs", "calves", "hair")

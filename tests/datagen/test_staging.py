@@ -7,20 +7,20 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from datagen.placement import Staging
-from datagen.settings import RenderSettings
-from datagen.wishes import Pace
 
 from datagen.camera import Lens, lens_of, look_at, project, ray_through
 from datagen.errors import SceneRejected
 from datagen.framing import MARGIN, NEAREST_M
 from datagen.looks import draw_camera, draw_light, draw_surface
+from datagen.placement import Staging
+from datagen.settings import RenderSettings
 from datagen.spec import Clip, GeometryRef, ObjectSpec, PersonSpec, SceneSpec, World
 from datagen.staging import PATH_SCALES, stage_scene
 from datagen.staging import holds as plain
 from datagen.trajectory import Trajectory, apply_pose
 from datagen.views import Action, View
 from datagen.visibility import segments_meet_box, visible_shares
+from datagen.wishes import Pace
 
 FRAMES, FPS = 12, 12.0
 LENS = Lens(focal_length_mm=36.0, sensor_width_mm=36.0, width=200, height=100)

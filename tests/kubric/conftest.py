@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from datagen.settings import PhysicsSettings, RenderSettings
 
 from datagen.assets import AssetManifest, read_manifest
+from datagen.settings import PhysicsSettings, RenderSettings
 from datagen.sources.kubric import plan_collisions
 from datagen.spec import SceneSpec
 from kubric_jobs.default_assets import build_set

@@ -7,8 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from datagen.placement import Room, Staging
-from datagen.settings import RenderSettings
 
 from datagen.assets import VISUAL_FILE, AssetManifest, read_manifest
 from datagen.camera import lens_of, look_at, project
@@ -19,6 +17,8 @@ from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.meshes import read_obj
 from datagen.physics.materials import floor_material
 from datagen.physics.records import BodyReport, PhysicsCertificate, Verdict
+from datagen.placement import Room, Staging
+from datagen.settings import RenderSettings
 from datagen.spec import Clip, GeometryRef, ObjectSpec, SceneSpec, World
 from datagen.trajectory import Trajectory, apply_pose, write_trajectories
 from datagen.worker import run_engine

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Planner
-from datagen.placement import Staging
 
 from datagen.assets import AssetManifest, read_manifest
 from datagen.certify_collision import certify_folder, read_collision
@@ -20,6 +19,7 @@ from datagen.errors import SceneFailed, SpecError
 from datagen.jobs import CollisionJob
 from datagen.meshes import read_obj
 from datagen.physics.records import PhysicsCertificate, Verdict
+from datagen.placement import Staging
 from datagen.sources.kubric import FAMILIES
 from datagen.spec import GeometryRef, ObjectSpec, SceneSpec, World
 from datagen.trajectory import read_trajectories

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SMALL, datagen
-from datagen.placement import Staging
-from datagen.wishes import Pace
 
 from datagen.cache import extracted_sequence
 from datagen.camera import lens_of, project
@@ -17,10 +15,12 @@ from datagen.codec import read_record
 from datagen.framing import MARGIN, NEAREST_M, distance_to_boxes
 from datagen.physics.handover import take_clip
 from datagen.physics.records import PhysicsCertificate
+from datagen.placement import Staging
 from datagen.sequence import read_sequence
 from datagen.spec import SceneSpec, World
 from datagen.staging import stage_scene
 from datagen.trajectory import Trajectory, apply_pose, read_trajectories
+from datagen.wishes import Pace
 
 SEEDS = range(4)
 LONG = [part for part in SMALL if "num_frames" not in part and "fps" not in part] + ["clips.num_frames=36"]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datagen.placement import Staging
 
 from datagen.cache import asset_cache, extracted_sequence, hull_cache
 from datagen.clearance import check_room, occupied_by
@@ -18,6 +17,7 @@ from datagen.looks import draw_camera, draw_look
 from datagen.physics.handover import take_clip
 from datagen.physics.records import PhysicsCertificate
 from datagen.physics.verdict import box_corners
+from datagen.placement import Staging
 from datagen.runs import RunFolder
 from datagen.sequence import read_sequence
 from datagen.spec import SceneSpec

@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from datagen.settings import LayerSettings
 
 from datagen.codec import partial_of, read_record, write_json
 from datagen.config import resolve_config
@@ -22,6 +21,7 @@ from datagen.quadmask import Form, Policy
 from datagen.recompose import recompose_sample
 from datagen.runs import RunFolder, open_run
 from datagen.sample import RGB_FULL, compose_sample
+from datagen.settings import LayerSettings
 from datagen.spec import World
 from tests.datagen import synthetic
 

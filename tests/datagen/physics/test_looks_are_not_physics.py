@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from datagen.wishes import BodyShape
 
 from datagen.codec import sha256_file, write_json
 from datagen.jobs import SimulateJob
 from datagen.people import draw_look
 from datagen.sequence import write_sequence
 from datagen.simulate_scene import main
+from datagen.wishes import BodyShape
 from tests.datagen.physics.scenes import pose, sequence_of, spec_of
 
 FILES = ("trajectories.npz", "contacts.npz", "perturbed.npz", "staging.json")

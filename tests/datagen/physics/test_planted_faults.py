@@ -11,7 +11,6 @@ import numpy as np
 import pybullet
 import pytest
 import trimesh
-from datagen.settings import PhysicsSettings
 
 from datagen.elsewhere import call_elsewhere
 from datagen.physics import certificate, reruns, world
@@ -24,6 +23,7 @@ from datagen.physics.simulate import Outcome, simulate_without
 from datagen.physics.verdict import certify
 from datagen.physics.world import run_world
 from datagen.sequence import Sequence
+from datagen.settings import PhysicsSettings
 from datagen.spec import SceneSpec
 from datagen.trajectory import interpolate
 from tests.datagen.physics.scenes import MOCAP_FPS, box_body, pose, sequence_of, spec_of

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from datagen.settings import PhysicsSettings
 
 from datagen.physics.materials import floor_material
 from datagen.physics.settle import settle
 from datagen.physics.support import BodyPoints, body_contact, stands_on_floor, tilt_deg, upright_axis
+from datagen.settings import PhysicsSettings
 from datagen.trajectory import apply_pose
 from tests.datagen.physics.scenes import box_body, box_mesh, pose
 

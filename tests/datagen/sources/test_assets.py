@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from datagen.settings import PhysicsSettings, RenderSettings
 
 from datagen.assets import category_of_asset, check_unpacked, read_manifest
 from datagen.errors import ConfigError, DataError
 from datagen.meshes import read_obj, write_obj
+from datagen.settings import PhysicsSettings, RenderSettings
 from datagen.sources.kubric import FAMILIES, MAX_OBJECTS, plan_collisions
 from datagen.spec import SceneSpec
 from datagen.splits import split_of

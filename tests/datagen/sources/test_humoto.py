@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datagen.settings import PhysicsSettings, RenderSettings
 
 from datagen.codec import dump_json
 from datagen.errors import DataError, SpecError
 from datagen.people import draw_look
 from datagen.sequence import Sequence
+from datagen.settings import PhysicsSettings, RenderSettings
 from datagen.sources.humoto import Plan, SequenceFile, find_sequences, plan_scenes
 from tests.datagen.physics.scenes import pose, sequence_of
 
