@@ -74,7 +74,7 @@ class ExtraWorlds:
         """How a perturbed world differs from C, as if something that is not seen had been removed from C."""
         true = read_layers(self.layers, self.out, motion.num_frames)
         rendered = RenderedLayers(
-            removed_coverage=np.zeros_like(true.removed_coverage),
+            removed_coverage=np.zeros(true.removed_coverage.shape, dtype=np.float32),
             ids_hidden=true.ids_counterfactual,
             ids_counterfactual=self.values(mark_settings(self.spec.render)[0], RED, states),
             light_factual=true.light_counterfactual,

@@ -125,7 +125,7 @@ def from_key(
     moved = moved_in_scene(scene.spec, worlds, scene.staging, corners)
     for person in scene.spec.people:
         moved[:-1, scene.spec.ids()[person.name]] = True  # whoever is not removed may be elsewhere in every frame
-    views = [seen(rendered, world, frame) for frame in range(len(moved))]
+    views = (seen(rendered, world, frame) for frame in range(len(moved)))
     key, dark = seen(rendered, World.COUNTERFACTUAL, len(moved) - 1), dark_of(rendered)
     apart = [seen_apart(view, key, flags, dark) for view, flags in zip(views, moved, strict=True)]
     extents = [max(one.removed, one.moved, one.light) for one in scene.staging.blur_px] or [0.0] * len(apart)

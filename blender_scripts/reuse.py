@@ -20,7 +20,7 @@ from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.passes import Renderer, Settings
 from datagen.codec import read_record
 from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene
-from datagen.frames import read_exr, read_png
+from datagen.frames import LayerFiles, read_png
 from datagen.layers import Layer, ReuseReport
 from datagen.physics.records import PhysicsCertificate
 from datagen.quadmask import MaskLayers
@@ -32,12 +32,9 @@ NOISE_PX = 5  # light that the mask missed is told from noise by a mean over so 
 
 
 def read_layers(layers: Mapping[str, Layer], out: Path, num_frames: int, without: Sequence[str] = ()) -> RenderedLayers:
-    """The finished layers that a mask follows from."""
+    """The finished layers that a mask follows from, read as they are used."""
     names = [field.name for field in dataclasses.fields(RenderedLayers) if field.name not in without]
-    stacked = {
-        name: np.stack([read_exr(layers[name].path(out, frame)) for frame in range(num_frames)]) for name in names
-    }
-    return RenderedLayers(**stacked)
+    return RenderedLayers(**{name: LayerFiles(out, layers[name], num_frames) for name in names})
 
 
 def corners_of(physics: Path) -> dict[str, np.ndarray]:

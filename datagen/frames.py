@@ -15,6 +15,52 @@ EXR_CHANNEL = "V"
 AGAIN = "delete the render's folder and render the scene again"
 
 
+class LayerFiles:
+    """A layer, [num_frames, height, width(, 3)], whose frames are read when they are asked for.
+
+    Raises `DataError` for a frame that is missing, unreadable or of another size than the layer's.
+    """
+
+    def __init__(self, root: Path, layer: Layer, num_frames: int) -> None:
+        self.root, self.layer, self.num_frames = root, layer, num_frames
+        self.shape = (num_frames, layer.height, layer.width, *((3,) if layer.suffix == ".png" else ()))
+        self._last: tuple[bytes, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return self.num_frames
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """A frame; where nothing moves, its file is a copy of the one before, and is not decoded again."""
+        contents = self.path(index).read_bytes()
+        if self._last is None or contents != self._last[0]:
+            self._last = contents, self.read(index)
+        return self._last[1]
+
+    def path(self, index: int) -> Path:
+        """File of a frame."""
+        path = self.layer.path(self.root, index)
+        if not 0 <= index < self.num_frames:
+            raise DataError(
+                f"{self.root}: no frame {index} of '{self.layer.name}'; there are 0 to {self.num_frames - 1}"
+            )
+        if not path.is_file():
+            raise DataError(
+                f"{path}: no such file; expected frame {index} of {self.num_frames} of '{self.layer.name}': {AGAIN}"
+            )
+        return path
+
+    def read(self, index: int) -> np.ndarray:
+        """A frame: uint8 [height, width, 3] sRGB of a PNG, float32 [height, width] of an EXR."""
+        path, layer = self.path(index), self.layer
+        picture = read_exr(path) if layer.suffix == ".exr" else read_png(path)
+        if picture.shape[:2] != (layer.height, layer.width):
+            raise DataError(
+                f"{path}: expected {layer.width}x{layer.height} pixels, "
+                f"found {picture.shape[1]}x{picture.shape[0]}: {AGAIN}"
+            )
+        return picture
+
+
 class RenderedScene:
     """The folder of layers that a render left, with its manifest.
 
@@ -37,25 +83,17 @@ class RenderedScene:
             raise DataError(f"{self.root}: no layer '{name}'{did_you_mean(name, known)}")
         return known[name]
 
+    def files(self, name: str) -> LayerFiles:
+        """A layer, read frame by frame."""
+        return LayerFiles(self.root, self.layer(name), self.num_frames)
+
     def path(self, name: str, index: int) -> Path:
         """File of one frame of a layer."""
-        path = self.layer(name).path(self.root, index)
-        if not 0 <= index < self.num_frames:
-            raise DataError(f"{self.root}: no frame {index} of '{name}'; there are 0 to {self.num_frames - 1}")
-        if not path.is_file():
-            raise DataError(f"{path}: no such file; expected frame {index} of {self.num_frames} of '{name}': {AGAIN}")
-        return path
+        return self.files(name).path(index)
 
     def frame(self, name: str, index: int) -> np.ndarray:
         """One frame of a layer: uint8 [height, width, 3] sRGB of a PNG, float32 [height, width] of an EXR."""
-        layer, path = self.layer(name), self.path(name, index)
-        picture = read_exr(path) if layer.suffix == ".exr" else read_png(path)
-        if picture.shape[:2] != (layer.height, layer.width):
-            raise DataError(
-                f"{path}: expected {layer.width}x{layer.height} pixels, "
-                f"found {picture.shape[1]}x{picture.shape[0]}: {AGAIN}"
-            )
-        return picture
+        return self.files(name).read(index)
 
     def frames(self, name: str) -> np.ndarray:
         """All frames of a layer, [num_frames, ...]."""
@@ -64,28 +102,6 @@ class RenderedScene:
         for index in range(self.num_frames):
             pictures[index] = self.frame(name, index) if index else first
         return pictures
-
-
-class LazyLayer:
-    """A layer of one channel, [num_frames, height, width], whose frames are read when they are asked for.
-
-    Where nothing moves, a frame's file is a copy of the one before, and is not decoded again.
-    """
-
-    def __init__(self, scene: RenderedScene, name: str) -> None:
-        self.scene, self.name = scene, name
-        layer = scene.layer(name)
-        self.shape = (scene.num_frames, layer.height, layer.width)
-        self._last: tuple[bytes, np.ndarray] | None = None
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, frame: int) -> np.ndarray:
-        contents = self.scene.path(self.name, frame).read_bytes()
-        if self._last is None or contents != self._last[0]:
-            self._last = contents, self.scene.frame(self.name, frame)
-        return self._last[1]
 
 
 def read_png(path: Path) -> np.ndarray:

@@ -32,7 +32,7 @@ from datagen.evalset import HIDDEN, perturbed_name
 from datagen.evidence import OPTIONAL_LAYERS, RenderedLayers, derive_layers, moved_in_scene, with_spill
 from datagen.exposure import check_exposure
 from datagen.figures import effect_visibility, keep_differences, mask_statistics
-from datagen.frames import LazyLayer, RenderedScene
+from datagen.frames import RenderedScene
 from datagen.geometry_layers import geometry_files, write_geometry
 from datagen.layers import HIDDEN_LAYER, perturbed_layer
 from datagen.metadata import FORMAT_VERSION, EffectVisibility, SampleMetadata, licence_of, removed_things, warnings_of
@@ -157,9 +157,7 @@ def read_rendered(scene: RenderedScene) -> RenderedLayers:
     """The layers of a render that a mask follows from."""
     there = {layer.name for layer in scene.manifest.layers}
     names = [field.name for field in dataclasses.fields(RenderedLayers)]
-    return RenderedLayers(
-        **{name: LazyLayer(scene, name) for name in names if name in there or name not in OPTIONAL_LAYERS}
-    )
+    return RenderedLayers(**{name: scene.files(name) for name in names if name in there or name not in OPTIONAL_LAYERS})
 
 
 def check_inputs(spec: SceneSpec, physics: ScenePhysics, scene: RenderedScene) -> None:

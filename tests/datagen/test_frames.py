@@ -10,7 +10,7 @@ from PIL import Image
 from synthetic import draw_frame, make_scene, make_spec, write_exr
 
 from datagen.errors import DataError
-from datagen.frames import LazyLayer, RenderedScene
+from datagen.frames import RenderedScene
 
 
 @pytest.fixture
@@ -29,13 +29,14 @@ def test_what_was_drawn_comes_back(render: Path) -> None:
     assert scene.frames("light_hidden").shape == (2, 32, 48)
 
 
-def test_a_lazy_layer_is_the_same_as_a_whole_one(render: Path) -> None:
+def test_a_layer_frame_by_frame_is_the_same_as_a_whole_one(render: Path) -> None:
     scene = RenderedScene(render)
-    lazy, whole = LazyLayer(scene, "removed_coverage"), scene.frames("removed_coverage")
-    assert lazy.shape == whole.shape and len(lazy) == len(whole)
-    assert all(np.array_equal(lazy[frame], whole[frame]) for frame in (0, 1, 1, 0))
+    files, whole = scene.files("removed_coverage"), scene.frames("removed_coverage")
+    assert files.shape == whole.shape and len(files) == len(whole)
+    assert scene.files("rgb_factual").shape == scene.frames("rgb_factual").shape
+    assert all(np.array_equal(files[frame], whole[frame]) for frame in (0, 1, 1, 0))
     with pytest.raises(DataError, match="no frame 2"):
-        lazy[2]
+        files[2]
 
 
 def test_an_unknown_layer_is_corrected(render: Path) -> None:
