@@ -53,11 +53,15 @@ def change_of_light(first: np.ndarray, second: np.ndarray, excluded: np.ndarray,
 
 
 def undecided(first: np.ndarray, second: np.ndarray, excluded: np.ndarray, dark: float) -> np.ndarray:
-    """Where such layers cannot tell whether light changed, and those beside, bool [height, width]."""
-    ratio = _enlarged(_signed_change(first, second, _weight(excluded, first), dark, BLUR_PX), excluded)
+    """Where such layers cannot tell whether light changed, bool [height, width].
+
+    Those near what counts, and those that they do not see, because their own pixels show what is excluded too.
+    """
+    seen = _weight(excluded, first)
+    ratio = _enlarged(_signed_change(first, second, seen, dark, BLUR_PX), excluded)
     least, most = UNDECIDED_CHANGE
     near = (ratio > least) & (ratio < most) & ~excluded
-    return grown(near, 1) & ~excluded
+    return np.asarray((grown(near, 1) | (_enlarged(1 - seen, excluded) > 0)) & ~excluded)
 
 
 def fine_change(

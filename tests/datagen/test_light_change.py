@@ -14,6 +14,7 @@ from datagen.light_change import (
     fine_samples,
     undecided,
 )
+from datagen.regions import grown
 
 HEIGHT, WIDTH = 96, 160
 NONE = np.zeros((HEIGHT, WIDTH), dtype=bool)
@@ -44,6 +45,14 @@ def test_what_is_near_the_threshold_is_undecided_and_what_moved_is_not_asked() -
     )
     assert not found[:40].any()
     assert not undecided(half(lit()), half(lit()), NONE, dark=0.0).any()
+
+
+def test_what_coarse_pixels_share_with_moved_surfaces_is_undecided() -> None:
+    moving = NONE.copy()
+    moving[40:60, 50:90] = True
+    found = undecided(half(lit()), half(lit()), moving, dark=0.0)
+    beside = grown(moving, 2) & ~moving
+    assert found[beside].all() and not found[~grown(moving, 5)].any()
 
 
 def test_finer_light_places_the_contour_that_coarse_light_misses() -> None:
