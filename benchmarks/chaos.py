@@ -43,6 +43,7 @@ TINY = (
     "render.height=48",
     "render.samples=1",
     "render.light_samples=1",
+    "render.fine_light_samples=4",
     "pack.samples_per_shard=2",
     "resources.simulate.memory_gb=0",
     "resources.render.memory_gb=0",

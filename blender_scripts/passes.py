@@ -103,7 +103,7 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
     fine = replace(
         look,
         kind=Kind.LIGHT,
-        samples=fine_samples(render.width, render.height),
+        samples=fine_samples(render.fine_light_samples, render.width, render.height),
         denoise=False,
         blue_noise=True,
     )

@@ -134,6 +134,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "render.samples": (1, 65_536),
     "render.max_bounces": (0, 64),
     "render.light_samples": (1, 65_536),
+    "render.fine_light_samples": (1, 65_536),
     "render.light_scale": (1, 8),
     "render.timeout_s": (1, math.inf),
     "camera.aperture_f": (0, 64),

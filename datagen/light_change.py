@@ -18,20 +18,19 @@ MIN_LOCAL_CHANGE = 0.035  # in the pixel's own neighbourhood: else a sharp shado
 SPECK_SHARE = 6e-5  # of the picture: smaller spots and holes of changed light are noise (15 px of 384x672)
 VISIBLE_CHANGE = 0.05  # what counts; finer light has too little noise to need a margin
 UNDECIDED_CHANGE = (0.015, 0.25)  # by the coarse layers: below is no change, above is one
-FINE_PIXELS = 224 * 128  # of the picture in which finer light has these samples and this blur
-FINE_SAMPLES = 64
+FINE_PIXELS = 224 * 128  # of the picture in which finer light has the samples that are set, and this blur
 LEAST_FINE_SAMPLES = 8
 FINE_BLUR_PX = 1.0
 
 
-def fine_samples(width: int, height: int) -> int:
-    """Samples a pixel of finer light, a power of two.
+def fine_samples(most: int, width: int, height: int) -> int:
+    """Samples a pixel of finer light, a power of two or `most`, which a picture of `FINE_PIXELS` gets.
 
     A share of the picture gets about as many rays whatever its size: the place of a penumbra's contour, as a share of
     the picture, needs no more.
     """
-    wanted = FINE_SAMPLES * FINE_PIXELS / (width * height)
-    return int(min(max(2 ** round(math.log2(wanted)), LEAST_FINE_SAMPLES), FINE_SAMPLES))
+    wanted = most * FINE_PIXELS / (width * height)
+    return int(min(max(2 ** round(math.log2(wanted)), LEAST_FINE_SAMPLES), most))
 
 
 def change_of_light(first: np.ndarray, second: np.ndarray, excluded: np.ndarray, dark: float) -> np.ndarray:

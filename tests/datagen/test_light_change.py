@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from datagen.light_change import (
-    FINE_SAMPLES,
     LEAST_FINE_SAMPLES,
     UNDECIDED_CHANGE,
     VISIBLE_CHANGE,
@@ -86,5 +85,6 @@ def test_the_surfaces_that_moved_do_not_leak_into_the_light_beside_them() -> Non
     ("width", "height", "samples"), [(96, 64, 64), (224, 128, 64), (336, 192, 32), (672, 384, 8), (1920, 1080, 8)]
 )
 def test_a_share_of_the_picture_gets_as_many_rays_at_every_size(width: int, height: int, samples: int) -> None:
-    assert fine_samples(width, height) == samples
-    assert LEAST_FINE_SAMPLES <= samples <= FINE_SAMPLES
+    assert fine_samples(64, width, height) == samples
+    assert fine_samples(32, width, height) == max(samples // 2, LEAST_FINE_SAMPLES)
+    assert fine_samples(1, width, height) == 1

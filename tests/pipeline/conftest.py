@@ -19,6 +19,7 @@ SMALL = (
     "render.height=64",
     "render.samples=1",
     "render.light_samples=2",
+    "render.fine_light_samples=16",
 )
 HELD = "carry_mug_with_right_hand_and_set_down_on_table-001"
 Datagen = Callable[..., subprocess.CompletedProcess[str]]
