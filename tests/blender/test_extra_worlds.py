@@ -12,8 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import ndimage
+from test_extra_passes import staged
 from test_keep import FRAMES, SIZES, far_from, levels, make_physics, make_spec, render
 
+from datagen.camera import lens_of, project
+from datagen.codec import read_npz, write_json
 from datagen.errors import DataError
 from datagen.frames import RenderedScene
 from datagen.layers import HIDDEN_LAYER, perturbed_layer
@@ -92,6 +95,38 @@ def test_hidden_shows_no_removed_object(made: Made) -> None:
     with_it = np.abs(levels(made.reused.frames("rgb_factual"), whole))[crate].mean()
     without = np.abs(levels(hidden, whole))[crate].mean()
     assert with_it > 10 > MAX_ERROR > without
+
+
+def test_rays_pass_what_is_removed_and_nothing_else(made: Made) -> None:
+    """Ids and coverage come from rays that pass the crate; segmentation, another pass, stops at what F shows."""
+    crate = made.spec.ids()["crate"]
+    seen = read_npz(made.sample / "segmentation.npz")["factual"]
+    hidden, covered = made.reused.frames("ids_hidden"), made.reused.frames("removed_coverage")
+    assert (covered[seen == crate] > 0).all() and (hidden != crate).all()
+    elsewhere = seen != crate
+    assert np.mean(hidden[elsewhere] != seen[elsewhere]) < 1e-3, "nothing but the crate is passed"
+
+
+def test_a_block_behind_what_is_removed_is_found(tmp_path: Path) -> None:
+    """From low down behind the crate, which is higher and wider, nothing of the block is to be seen in F."""
+    spec = make_spec(tmp_path)
+    cheap = dataclasses.replace(spec.render, samples=1, light_samples=1, fine_light_samples=1, denoise=False)
+    spec = dataclasses.replace(spec, render=cheap)
+    make_physics(spec, tmp_path / "physics")
+    staging = staged([[-3.0, 0.0, 0.2]] * FRAMES, [0.0, 0.0, 0.2])
+    write_json(tmp_path / "physics" / "staging.json", staging)
+    scene = render(spec, tmp_path, "behind", ["-m", "blender_scripts.render_scene"])
+    hidden, covered = scene.frames("ids_hidden"), scene.frames("removed_coverage")
+    block = hidden == spec.ids()["block"]
+    corners = np.array(np.meshgrid([-0.5, 0.5], [-0.5, 0.5], [0.0, 1.0])).reshape(3, 8).T * SIZES["block"]
+    track = read_trajectories(tmp_path / "physics" / "trajectories.npz")[World.FACTUAL].of("block")
+    for frame in range(FRAMES):
+        pose = np.array(staging.world_from_camera[frame])
+        pixels, _ = project(corners + np.append(track[frame, :2], 0.0), pose, lens_of(spec, staging))
+        (left, top), (right, bottom) = np.ceil(pixels.min(axis=0)).astype(int), np.floor(pixels.max(axis=0)).astype(int)
+        assert (right - left) * (bottom - top) > 50
+        assert np.mean(block[frame, top:bottom, left:right]) > 0.9  # its far end is a little smaller
+    assert (covered[block] > 0.99).all()
 
 
 def test_hidden_equals_the_truth_where_nothing_moves(made: Made) -> None:
