@@ -19,7 +19,7 @@ from datagen.errors import DataError
 from datagen.light_change import DARK_SHARE, change_of_light, fine_change, undecided
 from datagen.placement import Blur, Staging
 from datagen.quadmask import MaskLayers, Policy
-from datagen.regions import SPILL_PX, grown, spill
+from datagen.regions import grown, spill
 from datagen.spec import SceneSpec, World
 from datagen.trajectory import Trajectory, place
 
@@ -28,13 +28,6 @@ MIN_MOVE_PX = 0.25
 MIN_COVERAGE = 1e-4  # below it, a share of a pixel is rounding
 NEAREST_DEPTH_M = 0.1
 OPTIONAL_LAYERS = ("moved_hidden", "moved_counterfactual", "fine_hidden", "fine_counterfactual")
-TRACES = {  # where a trace beside a layer belongs: silhouettes are told by coverage and ids, not by pixels
-    "removed": "own_effects",
-    "moved_before": "lit_by_moved",
-    "moved_after": "lit_by_moved",
-    "own_effects": "own_effects",
-    "lit_by_moved": "lit_by_moved",
-}
 
 
 class Clip(Protocol):
@@ -235,19 +228,14 @@ def dark_of(rendered: RenderedLayers) -> float:
 
 
 def with_spill(layers: MaskLayers, full: np.ndarray, removed: np.ndarray) -> MaskLayers:
-    """The layers of light with the traces that a denoiser and narrow contact shadows left beside what differs.
+    """The layers with the traces that a denoiser left beside what differs, whatever it is, in `own_effects`.
 
-    full, removed: videos uint8 [num_frames, height, width, 3]. `removed` and `moved_*` stay what geometry says.
+    full, removed: videos uint8 [num_frames, height, width, 3]. The other layers stay what geometry and light say:
+    policy "effects" promises that KEEP is equal in both videos, policy "void" does not.
     """
-    traced = {name: getattr(layers, name).copy() for name in set(TRACES.values())}
     region = layers.removed | layers.affected(Policy.EFFECTS)
-    for frame, (first, second) in enumerate(zip(full, removed, strict=True)):
-        trace = spill(first, second, region[frame])
-        for source, target in TRACES.items() if trace.any() else ():
-            beside = trace & grown(getattr(layers, source)[frame], SPILL_PX)
-            traced[target][frame] |= beside
-            trace &= ~beside
-    return replace(layers, **traced)
+    traces = [spill(*pictures) for pictures in zip(full, removed, region, strict=True)]
+    return replace(layers, own_effects=layers.own_effects | np.stack(traces))
 
 
 def moved_in_scene(

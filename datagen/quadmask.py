@@ -52,7 +52,8 @@ class MaskLayers:
     moved_before  the surface seen in H belongs to an object whose pose differs between the worlds, or H and C differ
     moved_after   likewise for the surface seen in C
     lit_by_moved  a surface that stays, whose light differs between H and C
-    own_effects   a surface that stays, whose light differs between F and H
+    own_effects   a surface that stays, whose light differs between F and H; and, beside any of these layers, traces of
+                  what differs that the pictures' denoiser spread
     """
 
     removed: np.ndarray

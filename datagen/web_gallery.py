@@ -47,7 +47,7 @@ LAYER_COLORS = {
     "moved_before": ("#e6a800", "surfaces that move or are elsewhere without it, where they were"),
     "moved_after": ("#28be46", "the same, where they are without it"),
     "lit_by_moved": ("#00b4dc", "surfaces whose light changes because something moved"),
-    "own_effects": ("#dc5adc", "shadow, light and reflection of what is removed"),
+    "own_effects": ("#dc5adc", "shadow, light and reflection of what is removed; and traces that a denoiser spread"),
 }
 
 

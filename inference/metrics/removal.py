@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from datagen.quadmask import Policy
+from datagen.regions import SPILL_PX, grown
 from inference.metrics.api import Case, Direction, Measured, Metric
 from inference.metrics.derived import squared_difference
 from inference.metrics.margin import normalised_difference
@@ -36,8 +37,8 @@ SHADOW = Metric(
     direction=Direction.HIGHER,
     low=-1.0,
     high=1.0,
-    definition="likewise over surfaces that stay, whose light the removed object changed (layer own_effects), against "
-    "the counterfactual",
+    definition="likewise over surfaces that stay, whose light the removed object changed (layer own_effects, beyond 5 "
+    "pixels of what else changes), against the counterfactual",
     source="",
 )
 METRICS: tuple[Metric, ...] = (GONE, SHADOW)
@@ -46,7 +47,9 @@ METRICS: tuple[Metric, ...] = (GONE, SHADOW)
 def measure(case: Case, prediction: np.ndarray) -> Measured:
     """Whether object and shadow are gone from a prediction uint8 [num_frames, height, width, 3]."""
     removed = case.layers.removed
-    shadow = case.layers.own_effects & ~removed & ~case.layers.affected(Policy.VOID)
+    elsewhere = case.layers.affected(Policy.VOID)
+    near = np.stack([grown(frame, SPILL_PX) for frame in elsewhere])  # traces of what moves are no shadow
+    shadow = case.layers.own_effects & ~removed & ~near
     found = {
         GONE.name: _gone(case.input, (case.truth, case.hidden), prediction, removed),
         SHADOW.name: _gone(case.input, (case.truth,), prediction, shadow),

@@ -13,6 +13,7 @@ from datagen.errors import DataError
 from datagen.evidence import RenderedLayers, derive_layers, moved_flags, undecided_light, with_spill
 from datagen.light_change import change_of_light
 from datagen.placement import Blur
+from datagen.quadmask import Policy
 from datagen.trajectory import Trajectory
 
 SHAPE = (2, 40, 60)
@@ -261,15 +262,16 @@ def test_few_samples_of_a_soft_shadow_make_one_area() -> None:
     assert not changed.any()
 
 
-def test_traces_are_light_and_leave_silhouettes_alone() -> None:
+def test_traces_are_effects_and_leave_the_other_layers_alone() -> None:
     layers = derive_layers(rendered(removed_coverage=box(5, 5), ids_hidden=box(25, 40)), moved(1), edge_px=0)
     full = np.full((*SHAPE, 3), 100, dtype=np.uint8)
     other = full.copy()
     other[:, 10, 16], other[:, 30, 52], other[:, 20, 30] = 120, 120, 120
     grown = with_spill(layers, full, other)
-    assert grown.own_effects[:, 10, 16].all() and grown.own_effects.sum() == layers.own_effects.sum() + SHAPE[0]
-    assert grown.lit_by_moved[:, 30, 52].all() and grown.lit_by_moved.sum() == layers.lit_by_moved.sum() + SHAPE[0]
-    assert np.array_equal(grown.removed, layers.removed) and np.array_equal(grown.moved_after, layers.moved_after)
+    assert grown.own_effects[:, (10, 30), (16, 52)].all()
+    assert grown.own_effects.sum() == layers.own_effects.sum() + 2 * SHAPE[0]
+    assert np.array_equal(grown.affected(Policy.VOID), layers.affected(Policy.VOID))
+    assert np.array_equal(grown.removed, layers.removed)
 
 
 def test_blur_widens_every_layer_by_its_extent() -> None:
@@ -293,4 +295,4 @@ def test_a_trace_beside_where_something_was_is_no_keep() -> None:
     other = full.copy()
     other[:, 10, 16] = 120
     grown = with_spill(alone, full, other)
-    assert grown.lit_by_moved[:, 10, 16].all() and grown.lit_by_moved.sum() == SHAPE[0]
+    assert grown.affected(Policy.EFFECTS)[:, 10, 16].all() and grown.own_effects.sum() == SHAPE[0]

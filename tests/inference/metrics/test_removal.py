@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from datagen.quadmask import MaskLayers
+from datagen.quadmask import MaskLayers, Policy
 from inference.metrics.api import Case
-from inference.metrics.removal import measure
+from inference.metrics.removal import MIN_PIXELS, measure
 
 
 def test_ends(case: Case) -> None:
@@ -40,3 +41,11 @@ def test_shadow(case: Case) -> None:
     none = replace(case, layers=MaskLayers(**(arrays | {"own_effects": np.zeros_like(shadow)})))
     found = measure(none, case.truth)
     assert np.isnan(found.values["shadow_gone"]) and "no shadow" in found.notes["shadow_gone"]
+
+
+def test_traces_beside_what_moves_are_no_shadow(case: Case) -> None:
+    elsewhere = case.layers.affected(Policy.VOID)
+    beside = ndimage.binary_dilation(elsewhere, np.ones((1, 3, 3), dtype=bool)) & ~elsewhere & ~case.layers.removed
+    assert beside.sum() > MIN_PIXELS
+    found = measure(replace(case, layers=replace(case.layers, own_effects=beside)), case.hidden)
+    assert np.isnan(found.values["shadow_gone"])
