@@ -4,23 +4,25 @@
 
 RUN: a run whose scenes physics has accepted (`datagen plan`, `datagen simulate`). Its first scene is built, and each
 kind of picture rendered in every frame but the first, which is left out: what is measured is the going rate. A picture
-of 64 x 64 pixels costs next to no rays, so it tells what Blender, Cycles' scene and the driver take. With several
-processes all render at once, and the first one's figures are printed.
+of 64 x 64 pixels costs next to no rays, so it tells what Blender, Cycles' scene and the driver take. Several processes
+begin each kind together; printed are a render's mean over all of them, and how many they make in a second.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
+import multiprocessing
+import os
 import tempfile
 import time
+from collections import defaultdict
 from dataclasses import replace
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from blender_scripts.render_scene import started_on_cores
 from datagen.codec import read_record
-from datagen.entry import silenced
 from datagen.placement import Staging
 from datagen.regions import Box
 from datagen.settings import Device
@@ -39,8 +41,16 @@ def first_scene(root: Path) -> tuple[Path, Path]:
     raise SystemExit(f"{root}: no simulated scene; run `datagen simulate {root}`")
 
 
-def measure(root: Path, device: Device, frames: int, threads: int) -> None:
-    """Print a line for each kind of picture."""
+def measure(
+    root: Path,
+    device: Device,
+    frames: int,
+    threads: int,
+    together: Barrier,
+    found: Queue[tuple[str, float, float] | None],
+) -> None:
+    """Put a kind of picture with wall and CPU seconds of a render, kind by kind; None at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Blender prints a line for every object of every render
     with started_on_cores(threads):
         from blender_scripts.build_scene import build_scene
         from blender_scripts.passes import Renderer, mark_settings, standard_passes
@@ -48,9 +58,8 @@ def measure(root: Path, device: Device, frames: int, threads: int) -> None:
     spec = read_record(SceneSpec, spec_path)
     spec = replace(spec, render=replace(spec.render, device=device))
     staging, worlds = read_record(Staging, physics / "staging.json"), read_trajectories(physics / "trajectories.npz")
-    with silenced():
-        scene = build_scene(spec, staging, worlds, spec_path.parent)
-        renderer = Renderer(scene, threads)
+    scene = build_scene(spec, staging, worlds, spec_path.parent)
+    renderer = Renderer(scene, threads)
     passes = {one.layer: one.settings for one in standard_passes(spec.render)}
     look = passes["rgb_factual"]
     kinds = {
@@ -61,18 +70,19 @@ def measure(root: Path, device: Device, frames: int, threads: int) -> None:
         "light without what is removed": (passes["light_hidden"], spec.removed, None),
         "marks without what is removed": (mark_settings(spec.render)[0], spec.removed, None),
     }
-    print(f"{spec.key}, {look.width}x{look.height}, {renderer.device}", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         for name, (settings, hidden, box) in kinds.items():
             renderer.prepare(settings)
             path = Path(scratch) / ("picture.png" if name.startswith("picture") else "layer.exr")
             states = [scene.state(World.FACTUAL, hidden, frame) for frame in range(frames + 1)]
             renderer.picture(states[0], path, box)
+            together.wait()
             wall, cpu = time.perf_counter(), time.process_time()
             for state in states[1:]:
                 renderer.picture(state, path, box)
             wall, cpu = (time.perf_counter() - wall) / frames, (time.process_time() - cpu) / frames
-            print(f"{name:32} {wall:.3f} s {cpu:.3f} CPU-s", flush=True)
+            found.put((f"{name} ({renderer.device})", wall, cpu))
+    found.put(None)
 
 
 def main() -> None:
@@ -83,17 +93,23 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
-    words = [str(options.run), "--device", options.device, "--frames", str(options.frames)]
-    words += ["--threads", str(options.threads)]
-    beside = [
-        subprocess.Popen([sys.executable, __file__, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(options.processes - 1)
-    ]
-    try:
-        measure(options.run, options.device, options.frames, options.threads)
-    finally:
-        for process in beside:
-            process.wait()
+    context = multiprocessing.get_context("spawn")
+    together, found = context.Barrier(options.processes), context.Queue()
+    words = (options.run, options.device, options.frames, options.threads, together, found)
+    processes = [context.Process(target=measure, args=words, daemon=True) for _ in range(options.processes)]
+    for process in processes:
+        process.start()
+    figures: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    ended = 0
+    while ended < options.processes:
+        if (one := found.get()) is None:
+            ended += 1
+            continue
+        name, wall, cpu = one
+        figures[name].append((wall, cpu))
+        if len(figures[name]) == options.processes:
+            wall, cpu = (sum(values) / options.processes for values in zip(*figures[name], strict=True))
+            print(f"{name:60} {wall:.3f} s {cpu:.3f} CPU-s {options.processes / wall:6.1f} a second", flush=True)
 
 
 if __name__ == "__main__":

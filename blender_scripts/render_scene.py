@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from blender_scripts.user_files import check_files
@@ -22,17 +22,22 @@ def started_on_cores(threads: int) -> Iterator[None]:
     """Let what is imported meanwhile see only so many cores.
 
     Blender starts a task scheduler with a worker for every core that it sees; beyond `threads` they find no work and
-    spin, which doubled the CPU time of a render with one thread on two cores.
+    spin, which doubled the CPU time of a render with one thread on two cores. Which cores differs by process, and
+    workers may run on any afterwards: a thread keeps the cores that it was started on, so that sixteen processes
+    would have theirs wait for one core.
     """
     if not hasattr(os, "sched_setaffinity"):  # macOS
         yield
         return
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(cores)[:threads])
+    cores = sorted(os.sched_getaffinity(0))
+    first = os.getpid() * threads
+    os.sched_setaffinity(0, {cores[(first + number) % len(cores)] for number in range(threads)})
     try:
         yield
     finally:
-        os.sched_setaffinity(0, cores)
+        for thread in os.listdir("/proc/self/task"):
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.sched_setaffinity(int(thread), cores)
 
 
 def main(job_path: Path, out: Path) -> None:
