@@ -20,6 +20,7 @@ from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.devices import Taken, check_engine, take_device
 from blender_scripts.nodes import new_material
 from blender_scripts.shutter import exposed, set_lens
+from blender_scripts.stencil import Stencil
 from datagen.camera import lens_of, project
 from datagen.entry import silenced
 from datagen.errors import SceneFailed
@@ -169,6 +170,7 @@ class Renderer:
         self.fresh = self.by_eevee = False
         self.cpu_seconds = 0.0  # inside Blender's render call
         self.mark_material = mark_material()
+        self.stencil = Stencil(scene)
         check_engine(scene.spec.render.engine)
         self.device = take_device(scene.spec.render, scene.spec.key)
         set_constants(scene.spec, threads, self.device)
@@ -238,6 +240,12 @@ class Renderer:
         if self.by_eevee or self.device.device is not Device.CPU:
             return (None,) if region.any() else ()
         return boxes_around(region, margin_px, box_cost)
+
+    @property
+    def can_cut(self) -> bool:
+        """Whether a stencil saves anything and is seen sharp: Cycles on a CPU, without blur of lens or shutter."""
+        blurred = self.scene.camera.data.dof.use_dof or bpy.context.scene.render.use_motion_blur
+        return not (blurred or self.by_eevee or self.device.device is not Device.CPU)
 
     def box_of(self, state: SceneState, names: tuple[str, ...]) -> Box | None:
         """Smallest box with room for the filter around some things; None for the whole picture."""

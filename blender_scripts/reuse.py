@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from PIL import Image
 from scipy import ndimage
 
 from blender_scripts.build_scene import BuiltScene, SceneState
+from blender_scripts.canvas import Canvas, Drawn
 from blender_scripts.passes import Renderer, Settings
 from datagen.codec import read_record
 from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene
@@ -24,9 +24,8 @@ from datagen.frames import LayerFiles, read_png
 from datagen.layers import Layer, ReuseReport
 from datagen.physics.records import PhysicsCertificate
 from datagen.quadmask import MaskLayers
-from datagen.regions import RAMP_PX, Box, lay_over, spill
+from datagen.regions import RAMP_PX, lay_over, spill
 
-SCRATCH = "scratch.png"
 PNG_LEVEL = 0  # of zlib: these files are read once and dropped
 NOISE_PX = 5  # light that the mask missed is told from noise by a mean over so many pixels
 
@@ -50,27 +49,6 @@ def evidence_of(scene: BuiltScene, layers: Mapping[str, Layer], physics: Path, o
     return derive_layers(rendered, moved, blur_px=scene.staging.blur_px)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Drawn:
-    """Rendered parts of a picture, uint8 [rows, columns, 3] each."""
-
-    parts: tuple[tuple[Box, np.ndarray], ...]
-
-    def over(self, picture: np.ndarray) -> np.ndarray:
-        """The picture with the parts in it."""
-        result = picture.copy()
-        for box, pixels in self.parts:
-            result[box.slices] = pixels
-        return result
-
-    def known(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Which pixels were rendered, bool [height, width]."""
-        result = np.zeros(shape[:2], dtype=bool)
-        for box, _ in self.parts:
-            result[box.slices] = True
-        return result
-
-
 def stretches(states: Sequence[SceneState]) -> Iterator[tuple[SceneState, list[int]]]:
     """Runs of frames that look the same, with the first one's state."""
     first: SceneState | None = None
@@ -83,26 +61,6 @@ def stretches(states: Sequence[SceneState]) -> Iterator[tuple[SceneState, list[i
         frames.append(frame)
     if first is not None:
         yield first, frames
-
-
-class Canvas:
-    """Draws parts of pictures, and counts what that takes."""
-
-    def __init__(self, renderer: Renderer, layer: Layer, out: Path) -> None:
-        self.renderer, self.layer, self.path = renderer, layer, out / SCRATCH
-        self.rendered_px = self.num_renders = 0
-
-    def draw(self, state: SceneState, region: np.ndarray) -> Drawn:
-        """Render what holds a region bool [height, width]."""
-        parts = []
-        whole = Box(left=0, top=0, right=self.layer.width, bottom=self.layer.height)
-        for box in self.renderer.boxes(region):
-            self.renderer.picture(state, self.path, box)
-            parts.append((box or whole, read_png(self.path)))
-            self.rendered_px += (box or whole).area
-            self.num_renders += 1
-        self.path.unlink(missing_ok=True)
-        return Drawn(parts=tuple(parts))
 
 
 class Unmasked:

@@ -52,7 +52,7 @@ class Stencil:
 
 def card_corners(wanted: np.ndarray, lens: Lens) -> np.ndarray:
     """Rectangles that hide all pixels but those wanted (bool [height, width]), float64 [n, 4, 3], camera's axes [m]."""
-    hidden = rectangles(np.pad(~wanted, MARGIN_PX, constant_values=True))
+    hidden = rectangles(np.pad(~wanted, MARGIN_PX, mode="edge"))
     sides = np.array([(box.left, box.top, box.right, box.bottom) for box in hidden], dtype=np.float64)
     left, top, right, bottom = sides.T - MARGIN_PX
     pixels = np.stack([left, bottom, right, bottom, right, top, left, top], axis=-1).reshape(-1, 4, 2)

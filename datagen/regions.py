@@ -129,18 +129,22 @@ def rectangles(region: np.ndarray) -> tuple[Box, ...]:
     """
     found: list[Box] = []
     since: dict[tuple[int, int], int] = {}  # columns of each run that has not ended -> its first row
-    for row, runs in enumerate([*map(_runs, region), ()]):
+    for row, runs in enumerate([*_runs(region), set()]):
         for left, right in [run for run in since if run not in runs]:
             found.append(Box(left=left, top=since.pop((left, right)), right=right, bottom=row))
-        for run in runs:
+        for run in sorted(runs):
             since.setdefault(run, row)
     return tuple(found)
 
 
-def _runs(row: np.ndarray) -> tuple[tuple[int, int], ...]:
-    """Begin and end of each stretch of True."""
-    edges = np.flatnonzero(np.diff(np.pad(row.astype(np.int8), 1)))
-    return tuple((int(begin), int(end)) for begin, end in edges.reshape(-1, 2))
+def _runs(region: np.ndarray) -> list[set[tuple[int, int]]]:
+    """Begin and end of each stretch of True, row by row."""
+    steps = np.diff(np.pad(region.view(np.int8), ((0, 0), (1, 1))), axis=1)
+    rows, columns = np.nonzero(steps)
+    runs: list[set[tuple[int, int]]] = [set() for _ in region]
+    for row, begin, end in zip(rows[::2].tolist(), columns[::2].tolist(), columns[1::2].tolist(), strict=True):
+        runs[row].add((begin, end))
+    return runs
 
 
 def footprint(taps: np.ndarray, per_pixel: int) -> np.ndarray:
