@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import queue
 import tempfile
 import time
 from collections import defaultdict
@@ -102,7 +103,13 @@ def main() -> None:
     figures: dict[str, list[tuple[float, float]]] = defaultdict(list)
     ended = 0
     while ended < options.processes:
-        if (one := found.get()) is None:
+        try:
+            one = found.get(timeout=5)
+        except queue.Empty:
+            if any(process.exitcode for process in processes):
+                raise SystemExit("a process failed; what it said is above") from None
+            continue
+        if one is None:
             ended += 1
             continue
         name, wall, cpu = one

@@ -68,7 +68,7 @@ class Marks:
             self.states(World.COUNTERFACTUAL, (*self.scene.spec.removed, *people, *self.loose))
         ):
             self.renderer.picture(state, self.out / SCRATCH)
-            self.stage += [read_pixels(self.out / SCRATCH)[..., 0].copy()] * len(frames)
+            self.stage += [read_pixels(self.out / SCRATCH)[..., 0].astype(np.float32)] * len(frames)
 
     def render_factual(self) -> None:
         """What F shows of what is removed, and H of the rest."""

@@ -25,7 +25,7 @@ from datagen.camera import lens_of, project
 from datagen.entry import silenced
 from datagen.errors import SceneFailed
 from datagen.light_change import fine_samples
-from datagen.regions import BOX_COST, MARGIN_PX, Box, boxes_around
+from datagen.regions import BOX_COST, MARGIN_PX, Box, bounding_box, boxes_around
 from datagen.seeding import seed_for
 from datagen.settings import Device, Engine, RenderSettings
 from datagen.spec import SceneSpec, World
@@ -173,6 +173,7 @@ class Renderer:
         self.stencil = Stencil(scene)
         check_engine(scene.spec.render.engine)
         self.device = take_device(scene.spec.render, scene.spec.key)
+        self.on_gpu = self.device.device is not Device.CPU
         set_constants(scene.spec, threads, self.device)
 
     def prepare(self, settings: Settings) -> None:
@@ -235,10 +236,13 @@ class Renderer:
     ) -> tuple[Box | None, ...]:
         """What to render so that a region bool [height, width] is there with a margin; None is the whole picture.
 
-        On a GPU, starting a render costs more than its pixels; and what EEVEE sees depends on the whole picture.
+        On a GPU starting a render costs more than its pixels: one box. What EEVEE sees depends on the whole picture.
         """
-        if self.by_eevee or self.device.device is not Device.CPU:
+        if self.by_eevee:
             return (None,) if region.any() else ()
+        if self.on_gpu:
+            box = bounding_box(region, margin_px)
+            return () if box is None else (box,)
         return boxes_around(region, margin_px, box_cost)
 
     @property
@@ -316,12 +320,14 @@ def set_constants(spec: SceneSpec, threads: int, device: Taken) -> None:
 
 
 def set_output(kind: Kind) -> None:
-    """Pictures as PNG, everything else as float EXR; nothing is packed, for most files are read once and dropped."""
+    """Pictures as PNG, light as float EXR, and marks, small whole numbers, in half of that; nothing is packed, for most
+    files are read once and dropped."""
     image = bpy.context.scene.render.image_settings
     if kind is Kind.LOOK:
         image.file_format, image.color_mode, image.color_depth, image.compression = "PNG", "RGB", "8", 0
     else:
-        image.file_format, image.color_mode, image.color_depth, image.exr_codec = "OPEN_EXR", "RGB", "32", "NONE"
+        depth = "16" if kind is Kind.MARKS else "32"
+        image.file_format, image.color_mode, image.color_depth, image.exr_codec = "OPEN_EXR", "RGB", depth, "NONE"
 
 
 def mark_material() -> bpy.types.Material:
@@ -351,7 +357,7 @@ def read_weighted(source: Path, weights: tuple[float, float, float]) -> np.ndarr
 
 
 def read_pixels(source: Path) -> np.ndarray:
-    """An EXR's three channels, float32 [height, width, 3]."""
+    """An EXR's three channels [height, width, 3], float32 or, of marks, float16."""
     with OpenEXR.File(str(source)) as file:
         return np.asarray(file.channels()["RGB"].pixels)
 
