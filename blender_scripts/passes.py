@@ -24,7 +24,7 @@ from blender_scripts.stencil import Stencil
 from datagen.camera import lens_of, project
 from datagen.entry import silenced
 from datagen.errors import SceneFailed
-from datagen.light_change import fine_samples
+from datagen.light_change import fine_samples, first_samples
 from datagen.regions import BOX_COST, MARGIN_PX, Box, bounding_box, boxes_around
 from datagen.seeding import seed_for
 from datagen.settings import Device, Engine, RenderSettings
@@ -76,11 +76,12 @@ class Pass:
     twin: str = ""  # a layer of equal settings, made before: its picture is copied where it shows the same state
 
 
-def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
+def standard_passes(render: RenderSettings, *, on_gpu: bool = False) -> tuple[Pass, ...]:
     """The passes that make `datagen.layers.standard_layers`, those of equal settings together.
 
     The pictures come last: what the other layers say decides where the counterfactual one has to be rendered. Likewise
-    H's light after that of F and C.
+    H's light after that of F and C. Finer light comes by few samples and then, where these leave it open, by
+    many; on a GPU, where a render costs more than its samples, by many at once.
     """
     small = (-(-render.width // render.light_scale), -(-render.height // render.light_scale))
     look = Settings(
@@ -108,6 +109,7 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
         denoise=False,
         blue_noise=True,
     )
+    first = replace(fine, samples=first_samples(fine.samples))
     factual, counterfactual = World.FACTUAL, World.COUNTERFACTUAL
     return (
         Pass(layer="light_factual", world=factual, hide_removed=False, settings=light, weights=LUMINANCE),
@@ -120,8 +122,11 @@ def standard_passes(render: RenderSettings) -> tuple[Pass, ...]:
             weights=LUMINANCE,
             twin="light_counterfactual",
         ),
-        Pass(layer="fine_hidden", world=factual, hide_removed=True, settings=fine, weights=LUMINANCE),
-        Pass(layer="fine_counterfactual", world=counterfactual, hide_removed=True, settings=fine, weights=LUMINANCE),
+        *(
+            Pass(layer=layer, world=world, hide_removed=True, settings=level, weights=LUMINANCE)
+            for level in ((fine,) if on_gpu or first == fine else (first, fine))
+            for layer, world in (("fine_hidden", factual), ("fine_counterfactual", counterfactual))
+        ),
         Pass(layer="rgb_factual", world=factual, hide_removed=False, settings=look),
         Pass(layer="rgb_counterfactual", world=counterfactual, hide_removed=True, settings=look),
     )

@@ -61,7 +61,7 @@ def render_job(job: RenderJob, out: Path) -> None:
     extra = extra_layers(spec.layers, spec.render.width, spec.render.height)
     layers = (*standard_layers(spec.render.width, spec.render.height, spec.render.light_scale), *extra)
     by_name = {layer.name: layer for layer in layers}
-    passes = standard_passes(spec.render)
+    passes = standard_passes(spec.render, on_gpu=renderer.on_gpu)
     states = {one.layer: states_of(scene, one) for one in passes}
     reuse: ReuseReport | None = None
     fine = FineLight(renderer, by_name, Path(job.physics), out)

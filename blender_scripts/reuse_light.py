@@ -18,8 +18,7 @@ from scipy import ndimage
 from blender_scripts.build_scene import SceneState
 from blender_scripts.passes import Pass, Renderer, read_weighted, write_channel
 from blender_scripts.reuse import corners_of, read_layers, stretches
-from blender_scripts.stencil import Stencil
-from datagen.evidence import moved_in_scene, undecided_light
+from datagen.evidence import contested_light, moved_in_scene, undecided_light
 from datagen.frames import read_exr
 from datagen.layers import Layer
 from datagen.light_change import BLUR_PX, DARK_SHARE, MIN_LIGHT_CHANGE
@@ -29,6 +28,7 @@ SCRATCH = "scratch.exr"
 MARGIN_PX = math.ceil(3 * BLUR_PX) + 1  # as far as evidence's blur reaches
 FINE_LAYERS = ("fine_hidden", "fine_counterfactual")
 FILTER_REACH_PX = 1  # of the picture's filter: a pixel beside the card is darkened by it
+LEAST_LIGHT = 1e-6  # of a pixel that few samples leave black: 0 says that it was not asked
 FINE_BOX_COST = 0.25  # of a full picture: what a stencil hides costs little
 MIN_DIFFERENCE = MIN_LIGHT_CHANGE / 4  # well below what the mask calls changed
 
@@ -84,22 +84,30 @@ class LightReuse:
 
 
 class FineLight:
-    """Renders the light of H and C by many samples, where the finished layers cannot tell whether it differs."""
+    """Renders the light of H and C by many samples, where the finished layers cannot tell whether it differs.
+
+    A layer that is rendered again, by more samples, is so only where the first ones of both worlds leave it open.
+    """
 
     def __init__(self, renderer: Renderer, layers: Mapping[str, Layer], physics: Path, out: Path) -> None:
         self.renderer, self.scene, self.layers, self.out = renderer, renderer.scene, layers, out
         self.corners = corners_of(physics)
-        self.stencil = Stencil(self.scene)
+        self.stencil = renderer.stencil
+        self.rendered: set[str] = set()
 
     def render(self, one: Pass, states: Sequence[SceneState]) -> None:
         """All frames of a layer; 0 where it is not needed."""
-        layer = self.layers[one.layer]
+        layer, again = self.layers[one.layer], one.layer in self.rendered
         (self.out / layer.name).mkdir(exist_ok=True)
         self.renderer.prepare(one.settings)
+        where = self.contested if again else self.wanted
         for state, frames in stretches(states):
-            light = self.draw(one, state, self.wanted[frames].any(axis=0))
+            light = self.draw(one, state, where[frames].any(axis=0))
             for frame in frames:
-                write_channel(layer.path(self.out, frame), light * self.wanted[frame])
+                path = layer.path(self.out, frame)
+                before = read_exr(path) if again else np.zeros_like(light)
+                write_channel(path, np.where(where[frame], np.maximum(light, LEAST_LIGHT), before))
+        self.rendered.add(one.layer)
         (self.out / SCRATCH).unlink(missing_ok=True)
 
     @functools.cached_property
@@ -108,6 +116,11 @@ class FineLight:
         rendered = read_layers(self.layers, self.out, self.scene.spec.clip.num_frames, without=FINE_LAYERS)
         moved = moved_in_scene(self.scene.spec, self.scene.worlds, self.scene.staging, self.corners)
         return undecided_light(rendered, moved)
+
+    @functools.cached_property
+    def contested(self) -> np.ndarray:
+        """Where few samples of both worlds leave it open, likewise."""
+        return contested_light(read_layers(self.layers, self.out, self.scene.spec.clip.num_frames))
 
     def draw(self, one: Pass, state: SceneState, wanted: np.ndarray) -> np.ndarray:
         """Light of a state where it is wanted, float32 [height, width]."""

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from datagen.camera import Lens, in_camera, lens_of
 from datagen.errors import DataError
-from datagen.light_change import DARK_SHARE, change_of_light, fine_change, undecided
+from datagen.light_change import DARK_SHARE, change_of_light, contested, fine_change, undecided
 from datagen.placement import Blur, Staging
 from datagen.quadmask import MaskLayers, Policy
 from datagen.regions import grown, spill
@@ -179,6 +179,15 @@ def undecided_light(rendered: RenderedLayers, moved: np.ndarray) -> np.ndarray:
         moving = np.logical_or(*_moved_surfaces(seen, moved, frame, edge_px=0))
         hidden, counterfactual = (_picture(rendered, f"light_{world}", frame) for world in ("hidden", "counterfactual"))
         regions.append(undecided(hidden, counterfactual, moving, dark))
+    return np.stack(regions)
+
+
+def contested_light(rendered: RenderedLayers) -> np.ndarray:
+    """Where finer light of H and C by few samples does not tell either, bool [num_frames, height, width]."""
+    dark, regions = dark_of(rendered), []
+    for frame in range(len(rendered.light_hidden)):
+        hidden, counterfactual = (_picture(rendered, f"fine_{world}", frame) for world in ("hidden", "counterfactual"))
+        regions.append(contested((hidden, counterfactual), dark))
     return np.stack(regions)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -18,19 +20,28 @@ MIN_LOCAL_CHANGE = 0.035  # in the pixel's own neighbourhood: else a sharp shado
 SPECK_SHARE = 6e-5  # of the picture: smaller spots and holes of changed light are noise (15 px of 384x672)
 VISIBLE_CHANGE = 0.05  # what counts; finer light has too little noise to need a margin
 UNDECIDED_CHANGE = (0.015, 0.25)  # by the coarse layers: below is no change, above is one
-FINE_PIXELS = 224 * 128  # of the picture in which finer light has the samples that are set, and this blur
+FINE_PIXELS = 224 * 128  # of the picture in which finer light has the samples that are set, and these sizes of means
 LEAST_FINE_SAMPLES = 8
-FINE_BLUR_PX = 1.0
+FINE_MEAN_PX = 3  # side of the square whose mean decides
+FIRST_SHARE = 8  # the first level of finer light has an eighth of the samples,
+FIRST_BLUR_PX = 1.5  # which a wider mean makes sure of
+CONTESTED_CHANGE = (VISIBLE_CHANGE / 2, 2 * VISIBLE_CHANGE)  # by the first level: the second decides
+CONTESTED_RIM_PX = 1  # with what the mean reaches
 
 
 def fine_samples(most: int, width: int, height: int) -> int:
-    """Samples a pixel of finer light, a power of two or `most`, which a picture of `FINE_PIXELS` gets.
+    """Samples a pixel of finer light's second level, a power of two or `most`, which a picture of `FINE_PIXELS` gets.
 
     A share of the picture gets about as many rays whatever its size: the place of a penumbra's contour, as a share of
     the picture, needs no more.
     """
     wanted = most * FINE_PIXELS / (width * height)
     return int(min(max(2 ** round(math.log2(wanted)), LEAST_FINE_SAMPLES), most))
+
+
+def first_samples(samples: int) -> int:
+    """Samples a pixel of the first level, which says where the second is needed."""
+    return max(1, samples // FIRST_SHARE)
 
 
 def change_of_light(first: np.ndarray, second: np.ndarray, excluded: np.ndarray, dark: float) -> np.ndarray:
@@ -57,7 +68,7 @@ def undecided(first: np.ndarray, second: np.ndarray, excluded: np.ndarray, dark:
     Those near what counts, and those that they do not see, because their own pixels show what is excluded too.
     """
     seen = _weight(excluded, first)
-    ratio = _enlarged(_signed_change(first, second, seen, dark, BLUR_PX), excluded)
+    ratio = _enlarged(_signed_change(first, second, seen, dark), excluded)
     least, most = UNDECIDED_CHANGE
     near = (ratio > least) & (ratio < most) & ~excluded
     return np.asarray((grown(near, 1) | (_enlarged(1 - seen, excluded) > 0)) & ~excluded)
@@ -67,22 +78,50 @@ def fine_change(
     coarse: tuple[np.ndarray, np.ndarray], fine: tuple[np.ndarray, np.ndarray], excluded: np.ndarray, dark: float
 ) -> np.ndarray:
     """Where light changed, by coarse layers [h, w] and by finer ones [height, width] that are 0 where these suffice."""
-    known = ((fine[0] > 0) | (fine[1] > 0)) & ~excluded
-    blur_px = FINE_BLUR_PX * max(1.0, math.sqrt(known.size / FINE_PIXELS))
-    lit = _enlarged(_signed_change(*coarse, _weight(excluded, coarse[0]), dark, BLUR_PX), excluded) > MIN_LIGHT_CHANGE
-    if box := bounding_box(known, margin_px=0):  # beyond it nothing has weight
-        here, near = known[box.slices], box.slices
-        change = _signed_change(fine[0][near], fine[1][near], here.astype(np.float32), dark, blur_px)
-        lit[near] = np.where(here, change > VISIBLE_CHANGE, lit[near])
+    lit = _enlarged(_signed_change(*coarse, _weight(excluded, coarse[0]), dark), excluded) > MIN_LIGHT_CHANGE
+    side_px = 2 * round((FINE_MEAN_PX * _fine_scale(excluded) - 1) / 2) + 1
+    known, change = _known_change(fine, excluded, dark, functools.partial(_mean, side_px=side_px))
+    lit = np.where(known, change > VISIBLE_CHANGE, lit)
     return _without_specks(lit & ~excluded, excluded) & ~excluded
 
 
+def contested(fine: tuple[np.ndarray, np.ndarray], dark: float) -> np.ndarray:
+    """Where few samples of finer light [height, width], 0 where it is not needed, leave open whether it changed."""
+    scale, none = _fine_scale(fine[0]), np.zeros(fine[0].shape, dtype=bool)
+    blur = functools.partial(_blur, deviation_px=FIRST_BLUR_PX * scale)
+    known, change = _known_change(fine, none, dark, blur)
+    least, most = CONTESTED_CHANGE
+    return np.asarray(grown(known & (change > least) & (change < most), round(CONTESTED_RIM_PX * scale)) & known)
+
+
+def _fine_scale(picture: np.ndarray) -> float:
+    """How many times wider than at `FINE_PIXELS` means of finer light are."""
+    return max(1.0, math.sqrt(picture.size / FINE_PIXELS))
+
+
+def _known_change(
+    fine: tuple[np.ndarray, np.ndarray], excluded: np.ndarray, dark: float, mean: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where finer light is there and counts, bool, and its `_signed_change`, 0 elsewhere, float32 [height, width]."""
+    known = ((fine[0] > 0) | (fine[1] > 0)) & ~excluded
+    change = np.zeros(known.shape, dtype=np.float32)
+    if box := bounding_box(known, margin_px=0):  # beyond it nothing has weight
+        here, first, second = (picture[box.slices] for picture in (known, *fine))
+        change[box.slices] = here * _signed_change(first, second, here.astype(np.float32), dark, mean)
+    return known, change
+
+
 def _signed_change(
-    first: np.ndarray, second: np.ndarray, weight: np.ndarray, dark: float, blur_px: float
+    first: np.ndarray,
+    second: np.ndarray,
+    weight: np.ndarray,
+    dark: float,
+    mean: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
-    """|mean dL| / mean L, float32 [h, w]: of the mean and not of changes, so that noise cancels."""
+    """|mean dL| / mean L, float32 [h, w]: of the mean (`_blur`) and not of changes, so that noise cancels."""
+    mean = mean or _blur
     light = np.maximum(np.maximum(first, second), dark) * weight
-    return np.abs(_ratio(_blur((first - second) * weight, blur_px), _blur(light, blur_px)))
+    return np.abs(_ratio(mean((first - second) * weight), mean(light)))
 
 
 def _weight(excluded: np.ndarray, light: np.ndarray) -> np.ndarray:
@@ -103,9 +142,9 @@ def _blur(picture: np.ndarray, deviation_px: float = BLUR_PX) -> np.ndarray:
     return np.asarray(ndimage.gaussian_filter(picture.astype(np.float32), deviation_px, mode="constant", truncate=3.0))
 
 
-def _mean(picture: np.ndarray) -> np.ndarray:
+def _mean(picture: np.ndarray, side_px: int = LOCAL_PX) -> np.ndarray:
     """Mean of the pixels around, likewise."""
-    return np.asarray(ndimage.uniform_filter(picture.astype(np.float32), LOCAL_PX, mode="constant"))
+    return np.asarray(ndimage.uniform_filter(picture.astype(np.float32), side_px, mode="constant"))
 
 
 def _ratio(change: np.ndarray, light: np.ndarray) -> np.ndarray:

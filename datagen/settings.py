@@ -60,7 +60,7 @@ class RenderSettings:
     denoise: bool = True
     max_bounces: int = 2
     light_samples: int = 4  # of the layers of light, which find shadows
-    fine_light_samples: int = 64  # where those cannot tell, in a picture of 224x128; fewer in larger ones
+    fine_light_samples: int = 128  # where those cannot tell, in a picture of 224x128; fewer in larger ones
     light_scale: int = 2  # the layers of light are this many times smaller than the picture
     reuse_unchanged: bool = True  # render the counterfactual only where it differs; the rest is the factual picture
     timeout_s: float = 7200.0

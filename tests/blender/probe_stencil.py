@@ -28,7 +28,7 @@ def main(job_path: Path, out: Path) -> None:
     staging, worlds = read_record(Staging, physics / "staging.json"), read_trajectories(physics / "trajectories.npz")
     scene = build_scene(spec, staging, worlds, Path(job.spec).parent)
     renderer, stencil = Renderer(scene, threads=1), Stencil(scene)
-    one = next(one for one in standard_passes(spec.render) if one.layer == "fine_hidden")
+    one = {one.layer: one for one in standard_passes(spec.render)}["fine_hidden"]  # the level of more samples
     renderer.prepare(one.settings)
     rows, columns = np.indices((one.settings.height, one.settings.width))
     wanted = np.hypot(rows - 40, columns - 50) < 20

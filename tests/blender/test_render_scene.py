@@ -318,6 +318,33 @@ def test_finer_light_is_rendered_where_coarse_light_cannot_tell(rendered: Render
     assert not rendered.layer("fine_hidden", 0).any()
 
 
+def test_finer_light_by_few_samples_and_then_by_many_on_a_cpu() -> None:
+    from blender_scripts.passes import standard_passes  # Blender stays out of the collection of tests
+
+    render = RenderSettings(width=224, height=128)
+    for settings, on_gpu, samples in (
+        (render, False, [16, 16, 128, 128]),
+        (render, True, [128, 128]),
+        (replace(render, fine_light_samples=1), False, [1, 1]),
+    ):
+        passes = standard_passes(settings, on_gpu=on_gpu)
+        assert [one.settings.samples for one in passes if one.layer.startswith("fine")] == samples
+
+
+def test_many_samples_replace_few_where_these_leave_it_open(rendered: Rendered, tmp_path: Path) -> None:
+    """And nowhere else; no pixel that was asked is 0."""
+    found = tmp_path / "found.npz"
+    probe = Path(__file__).with_name("probe_fine_light.py")
+    command = [sys.executable, str(probe), str(rendered.job), str(rendered.out), str(found)]
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+    with np.load(found) as arrays:
+        few, many, wanted, contested = (arrays[name] for name in ("few", "many", "wanted", "contested"))
+    assert contested.any() and not (contested & ~wanted).any() and contested.sum() < 0.9 * wanted.sum()
+    assert np.array_equal(few > 0, wanted) and np.array_equal(many > 0, wanted)
+    assert np.array_equal(few[~contested], many[~contested])
+    assert (few[contested] != many[contested]).mean() > 0.9
+
+
 def test_videos_are_equal_on_keep(rendered: Rendered) -> None:
     """Frame 0 differs by the person alone, frame 1 by the vase too; far from both nothing differs at all."""
     for frame in range(FRAMES):

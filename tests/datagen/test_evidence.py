@@ -10,7 +10,14 @@ from scipy import ndimage
 
 from datagen.camera import Lens, look_at
 from datagen.errors import DataError
-from datagen.evidence import RenderedLayers, derive_layers, moved_flags, undecided_light, with_spill
+from datagen.evidence import (
+    RenderedLayers,
+    contested_light,
+    derive_layers,
+    moved_flags,
+    undecided_light,
+    with_spill,
+)
 from datagen.light_change import change_of_light
 from datagen.placement import Blur
 from datagen.quadmask import Policy
@@ -86,6 +93,13 @@ def test_light_by_more_samples_decides_where_it_is_there() -> None:
         fine = {"fine_hidden": window, "fine_counterfactual": window * (1 - change)}
         found = derive_layers(rendered(**coarse, **fine), moved()).lit_by_moved
         assert (found[window > 0] == expected).all() and not found[window == 0].any()
+
+
+def test_light_by_few_samples_that_is_near_what_counts_is_contested() -> None:
+    window = box(10, 10)
+    for change, expected in ((0.01, False), (0.04, True), (0.06, True), (0.2, False)):
+        fine = {"fine_hidden": window, "fine_counterfactual": window * (1 - change)}
+        assert np.array_equal(contested_light(rendered(**fine)), (window > 0) & expected)
 
 
 def test_optional_layers_are_checked_too() -> None:

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from datagen.light_change import (
+    CONTESTED_CHANGE,
     LEAST_FINE_SAMPLES,
     UNDECIDED_CHANGE,
     VISIBLE_CHANGE,
+    contested,
     fine_change,
     fine_samples,
+    first_samples,
     undecided,
 )
 from datagen.regions import grown
@@ -65,6 +68,28 @@ def test_finer_light_places_the_contour_that_coarse_light_misses() -> None:
     assert found[:, int(contour) + 5 :].all()  # also where nothing finer was rendered: the coarse layers are sure
 
 
+def test_few_samples_leave_the_contour_open_and_are_sure_of_the_rest() -> None:
+    wanted = NONE.copy()
+    wanted[:, 20:140] = True
+    noise = np.random.default_rng(0).normal(0, 0.02, (HEIGHT, WIDTH)).astype(np.float32)
+    found = contested((lit() * wanted, (penumbra() + noise) * wanted), dark=0.0)
+    least, most = (WIDTH * (0.25 + 0.5 * change / 0.4) for change in CONTESTED_CHANGE)
+    assert found[:, int(least) + 1 : int(most)].mean() > 0.95
+    assert found[:, : int(least) - 6].mean() < 0.05 and not found[:, int(most) + 10 :].any()
+    assert not contested((lit(), lit()), dark=0.0).any() and not contested((NONE * 1.0, NONE * 1.0), dark=0.0).any()
+
+
+def test_few_samples_look_wider_in_a_larger_picture() -> None:
+    first, second = lit(384, 672), lit(384, 672)
+    second[:, 300:] *= 0.94
+    found = contested((first, second), dark=0.0)
+    assert found[:, 300:].all() and 3 <= 300 - found[0].argmax() <= 8
+
+
+def test_the_first_level_has_an_eighth_of_the_samples() -> None:
+    assert [first_samples(samples) for samples in (1, 4, 16, 128)] == [1, 1, 2, 16]
+
+
 def test_without_finer_light_coarse_layers_decide_and_moved_pixels_are_none() -> None:
     moving = NONE.copy()
     moving[:40] = True
@@ -82,9 +107,9 @@ def test_the_surfaces_that_moved_do_not_leak_into_the_light_beside_them() -> Non
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "samples"), [(96, 64, 64), (224, 128, 64), (336, 192, 32), (672, 384, 8), (1920, 1080, 8)]
+    ("width", "height", "samples"), [(96, 64, 128), (224, 128, 128), (336, 192, 64), (672, 384, 16), (1920, 1080, 8)]
 )
 def test_a_share_of_the_picture_gets_as_many_rays_at_every_size(width: int, height: int, samples: int) -> None:
-    assert fine_samples(64, width, height) == samples
-    assert fine_samples(32, width, height) == max(samples // 2, LEAST_FINE_SAMPLES)
+    assert fine_samples(128, width, height) == samples
+    assert fine_samples(64, width, height) == max(samples // 2, LEAST_FINE_SAMPLES)
     assert fine_samples(1, width, height) == 1
