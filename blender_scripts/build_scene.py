@@ -114,17 +114,21 @@ class BuiltScene:
         return result
 
     def show(self, state: SceneState) -> None:
-        """Bring Blender's scene into a state."""
+        """Bring Blender's scene into a state.
+
+        What is as it was is not set again: Blender would build its dependency graph anew, and Cycles take the object
+        for a moved one, at a tenth of the price of a small picture.
+        """
         there = dict(zip(state.names, state.poses, strict=True))
         for name, thing in self.objects.items():
-            thing.hide_render = name not in there
+            set_hidden(thing, name not in there)
             if name in there:
                 place(thing, there[name])
         place(self.camera, state.camera)
         shown = dict(state.mocap_frames)
         for name, person in self.people.items():
             for mesh in person.meshes:
-                mesh.hide_render = name not in shown
+                set_hidden(mesh, name not in shown)
         if shown:
             set_frame(next(iter(shown.values())))
         else:
@@ -132,9 +136,17 @@ class BuiltScene:
 
 
 def place(thing: bpy.types.Object, pose: np.ndarray) -> None:
-    """Give an object a pose [7]."""
-    thing.location = pose[:3]
-    thing.rotation_quaternion = pose[3:]
+    """Give an object a pose [7], if it has another one."""
+    if not np.array_equal(thing.location, np.float32(pose[:3])):
+        thing.location = pose[:3]
+    if not np.array_equal(thing.rotation_quaternion, np.float32(pose[3:])):
+        thing.rotation_quaternion = pose[3:]
+
+
+def set_hidden(thing: bpy.types.Object, hidden: bool) -> None:
+    """Leave an object out of pictures, or show it."""
+    if thing.hide_render != hidden:
+        thing.hide_render = hidden
 
 
 def build_scene(
