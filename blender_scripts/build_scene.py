@@ -79,6 +79,7 @@ class BuiltScene:
     people: Mapping[str, Person]
     camera: bpy.types.Object
     environment: bpy.types.World
+    room: tuple[bpy.types.Object, ...] = ()  # what never moves and is never hidden
     notes: tuple[str, ...] = ()  # what had to be left out, in words
 
     def state(self, world: World, hidden: tuple[str, ...], frame: int) -> SceneState:
@@ -165,7 +166,7 @@ def build_scene(
         for one in spec.people
         for note in dress_person(people[one.name].armature, people[one.name].meshes, one, spec.seed)
     ]
-    build_room(spec, staging.room)
+    room = build_room(spec, staging.room)
     add_key_light(spec, staging)
     ids = spec.ids()
     for name, thing in objects.items():
@@ -181,6 +182,7 @@ def build_scene(
         people=people,
         camera=add_camera(staging),
         environment=add_environment(spec),
+        room=room,
         notes=tuple(notes),
     )
 

@@ -19,6 +19,7 @@ import OpenEXR
 from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.devices import Taken, check_engine, take_device
 from blender_scripts.nodes import new_material
+from blender_scripts.shared_meshes import share_meshes
 from blender_scripts.shutter import exposed, set_lens
 from blender_scripts.stencil import Stencil
 from datagen.camera import lens_of, project
@@ -179,6 +180,8 @@ class Renderer:
         check_engine(scene.spec.render.engine)
         self.device = take_device(scene.spec.render, scene.spec.key)
         self.on_gpu = self.device.device is not Device.CPU
+        if self.on_gpu and scene.spec.render.engine is Engine.CYCLES:
+            share_meshes(scene.room)
         set_constants(scene.spec, threads, self.device)
 
     def prepare(self, settings: Settings) -> None:
@@ -369,6 +372,6 @@ def read_pixels(source: Path) -> np.ndarray:
 
 def write_channel(target: Path, values: np.ndarray) -> None:
     """Write float32 [height, width] as an EXR's channel "V"."""
-    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    header = {"compression": OpenEXR.RLE_COMPRESSION, "type": OpenEXR.scanlineimage}
     with OpenEXR.File(header, {"V": values}) as file:
         file.write(str(target))

@@ -35,9 +35,9 @@ def started_on_cores(threads: int) -> Iterator[None]:
     try:
         yield
     finally:
-        for thread in os.listdir("/proc/self/task"):
+        for thread in Path("/proc/self/task").iterdir():
             with suppress(ProcessLookupError):  # it has ended meanwhile
-                os.sched_setaffinity(int(thread), cores)
+                os.sched_setaffinity(int(thread.name), cores)
 
 
 def main(job_path: Path, out: Path) -> None:
