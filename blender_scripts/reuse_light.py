@@ -29,7 +29,7 @@ MARGIN_PX = math.ceil(3 * BLUR_PX) + 1  # as far as evidence's blur reaches
 FINE_LAYERS = ("fine_hidden", "fine_counterfactual")
 FILTER_REACH_PX = 1  # of the picture's filter: a pixel beside the card is darkened by it
 LEAST_LIGHT = 1e-6  # of a pixel that few samples leave black: 0 says that it was not asked
-FINE_BOX_COST = 0.25  # of a full picture: what a stencil hides costs little
+BOX_COST = 0.08  # of a full picture: a box behind a stencil, which hides most of it at little cost
 MIN_DIFFERENCE = MIN_LIGHT_CHANGE / 4  # well below what the mask calls changed
 
 
@@ -69,10 +69,13 @@ class LightReuse:
     def render_frames(self, state: SceneState, frames: list[int], differ: np.ndarray) -> None:
         """Frames that look the same in H, rendered once, in boxes around what differs."""
         lights = {frame: self.factual[frame].copy() for frame in frames}
-        for box in self.renderer.boxes(differ, MARGIN_PX):
-            drawn = self.draw(state, box)
+        near = grown(differ, MARGIN_PX)
+        for box in self.renderer.boxes(differ, MARGIN_PX, BOX_COST):
+            at = box.slices if box else ...
+            with self.renderer.stencil.cut(grown(near, FILTER_REACH_PX)):
+                drawn = self.draw(state, box)
             for light in lights.values():
-                light[box.slices if box else ...] = drawn
+                np.copyto(light[at], drawn, where=near[at])
         for frame, light in lights.items():
             write_channel(self.target.path(self.out, frame), light)
 
@@ -125,7 +128,7 @@ class FineLight:
     def draw(self, one: Pass, state: SceneState, wanted: np.ndarray) -> np.ndarray:
         """Light of a state where it is wanted, float32 [height, width]."""
         path, light = self.out / SCRATCH, np.zeros(wanted.shape, dtype=np.float32)
-        for box in self.renderer.boxes(wanted, 0, FINE_BOX_COST):
+        for box in self.renderer.boxes(wanted, 0, BOX_COST):
             with self.stencil.cut(grown(wanted, FILTER_REACH_PX)):
                 self.renderer.picture(state, path, box)
             light[box.slices if box else ...] = read_weighted(path, one.weights)

@@ -23,7 +23,7 @@ MARGIN_PX = 3  # beyond the picture's border, where filters reach
 
 
 class Stencil:
-    """A card that moves with the camera; it is there while `cut` lasts."""
+    """A card that moves with the camera; it has a surface while `cut` lasts."""
 
     def __init__(self, scene: BuiltScene) -> None:
         self.lens = lens_of(scene.spec, scene.staging)
@@ -32,7 +32,6 @@ class Stencil:
         self.card.parent = scene.camera
         self.card.visible_diffuse = self.card.visible_glossy = self.card.visible_transmission = False
         self.card.visible_shadow = self.card.visible_volume_scatter = False
-        self.card.hide_render = True
         bpy.context.scene.collection.objects.link(self.card)
 
     @contextmanager
@@ -43,21 +42,24 @@ class Stencil:
         mesh.clear_geometry()
         mesh.from_pydata(corners.reshape(-1, 3), [], np.arange(4 * len(corners)).reshape(-1, 4).tolist())
         mesh.update()
-        self.card.hide_render = False
         try:
             yield
         finally:
-            self.card.hide_render = True
+            mesh.clear_geometry()  # to hide it would have Blender build its dependency graph anew
 
 
 def card_corners(wanted: np.ndarray, lens: Lens) -> np.ndarray:
-    """Rectangles that hide all pixels but those wanted (bool [height, width]), float64 [n, 4, 3], camera's axes [m]."""
+    """Rectangles that hide all pixels but those wanted, float64 [n, 4, 3], camera's axes [m].
+
+    wanted: bool [height, width] of the picture, or of one that shows the same in another size.
+    """
+    height, width = wanted.shape
     hidden = rectangles(np.pad(~wanted, MARGIN_PX, mode="edge"))
     sides = np.array([(box.left, box.top, box.right, box.bottom) for box in hidden], dtype=np.float64)
     left, top, right, bottom = sides.T - MARGIN_PX
     pixels = np.stack([left, bottom, right, bottom, right, top, left, top], axis=-1).reshape(-1, 4, 2)
-    scale = DISTANCE_M / lens.focal_px
-    x, y = (pixels[..., 0] - lens.width / 2) * scale, (lens.height / 2 - pixels[..., 1]) * scale
+    scale = DISTANCE_M / lens.focal_px * lens.width / width
+    x, y = (pixels[..., 0] - width / 2) * scale, (height / 2 - pixels[..., 1]) * scale
     return np.stack([x, y, np.full_like(x, -DISTANCE_M)], axis=-1)
 
 
