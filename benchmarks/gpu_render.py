@@ -55,9 +55,9 @@ def make_pairs(data: Path, root: Path, processes: int, count: int, settings: lis
 
 def figures(run: RunFolder) -> dict[str, Any]:
     """Of a finished run: pairs an hour, seconds a pair by stage, and what was rendered."""
-    rows = [row for row in read_rows(run.events) if "started" in row]  # of scenes
-    wall_s = max(row["started"] + row["wall_s"] for row in rows) - min(row["started"] for row in rows)
     made = [path.name for path in run.sample_paths()]
+    rows = [row for row in read_rows(run.events) if "started" in row and row["key"] in made]
+    wall_s = max(row["started"] + row["wall_s"] for row in rows) - min(row["started"] for row in rows)
     manifests = [read_manifest(run.folder("render", key)) for key in made]
     stages: dict[str, float] = defaultdict(float)
     for row in rows:

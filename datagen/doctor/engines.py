@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from datagen.worker import run_engine
 AREA = "Engines"
 TIMEOUT_S = 120.0
 ENCODER = "libx264"
+MPS_FOLDER, MPS_FOLDER_VARIABLE = "/tmp/nvidia-mps", "CUDA_MPS_PIPE_DIRECTORY"  # as NVIDIA's documentation says
+START_MPS = "nvidia-cuda-mps-control -d"
 
 
 def look_at_blender() -> Iterator[Finding]:
@@ -70,6 +73,21 @@ def look_at_gpus() -> Iterator[Finding]:
             needed_for="rendering on the GPU: it is compiled before the first picture" * (not ready),
             remedy="datagen warm-gpu" * (not ready),
         )
+    if cards:
+        yield _sharing()
+
+
+def _sharing() -> Finding:
+    """Whether NVIDIA's MPS is there, without which a card serves one process at a time."""
+    serving = (Path(os.environ.get(MPS_FOLDER_VARIABLE, MPS_FOLDER)) / "control").exists()
+    return Finding(
+        area="Machine",
+        name="GPU sharing",
+        state=State.GOOD if serving else State.ABSENT,
+        found="NVIDIA's MPS serves processes side by side" if serving else "MPS is not started: processes take turns",
+        needed_for="several workers on one card",
+        remedy="" if serving else START_MPS,
+    )
 
 
 def look_at_encoders() -> Iterator[Finding]:

@@ -97,10 +97,20 @@ def test_the_card_without_a_kernel_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         ["NVIDIA H100 80GB HBM3, 550.54, 81559 MiB, 9.0", "NVIDIA RTX A4000, 550.54, 16376 MiB, 8.6", "No devices"]
     )
     monkeypatch.setattr("datagen.doctor.engines.nvidia_cards", lambda: cards)
-    hopper, ampere = look_at_gpus()
+    hopper, ampere, _ = look_at_gpus()
     assert hopper.state is State.DOUBTFUL and "no kernel for it (sm_90)" in hopper.found
     assert ampere.state is State.GOOD and "sm_86" in ampere.found
     assert {"sm_75", "sm_86", "sm_89"} <= compiled_kernels()
+
+
+def test_a_card_that_serves_one_process_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(
+        "datagen.doctor.engines.nvidia_cards", lambda: parse_cards(["NVIDIA L4, 550.54, 23034 MiB, 8.9"])
+    )
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    assert [finding.remedy for finding in look_at_gpus()] == ["", "nvidia-cuda-mps-control -d"]
+    (tmp_path / "control").touch()
+    assert all(finding.state is State.GOOD for finding in look_at_gpus())
 
 
 def test_no_card_is_no_error() -> None:
