@@ -54,7 +54,8 @@ def measure(
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Blender prints a line for every object of every render
     with started_on_cores(threads):
         from blender_scripts.build_scene import build_scene
-        from blender_scripts.passes import Renderer, mark_settings, standard_passes
+        from blender_scripts.passes import mark_settings, standard_passes
+        from blender_scripts.renderer import Renderer
     spec_path, physics = first_scene(root)
     spec = read_record(SceneSpec, spec_path)
     spec = replace(spec, render=replace(spec.render, device=device))

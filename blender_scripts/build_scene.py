@@ -17,6 +17,7 @@ from blender_scripts.body_paint import dress_person
 from blender_scripts.import_sequence import open_sequence, set_frame
 from blender_scripts.lights import add_environment, add_key_light
 from blender_scripts.object_materials import dress_object
+from blender_scripts.object_states import mark, place, release, set_hidden
 from blender_scripts.room import build_room
 from datagen.codec import sha256_file
 from datagen.entry import silenced
@@ -136,20 +137,6 @@ class BuiltScene:
             bpy.context.view_layer.update()
 
 
-def place(thing: bpy.types.Object, pose: np.ndarray) -> None:
-    """Give an object a pose [7], if it has another one."""
-    if not np.array_equal(thing.location, np.float32(pose[:3])):
-        thing.location = pose[:3]
-    if not np.array_equal(thing.rotation_quaternion, np.float32(pose[3:])):
-        thing.rotation_quaternion = pose[3:]
-
-
-def set_hidden(thing: bpy.types.Object, hidden: bool) -> None:
-    """Leave an object out of pictures, or show it."""
-    if thing.hide_render != hidden:
-        thing.hide_render = hidden
-
-
 def build_scene(
     spec: SceneSpec, staging: Staging, worlds: Mapping[World, Trajectory], base: Path = Path()
 ) -> BuiltScene:
@@ -185,19 +172,6 @@ def build_scene(
         room=room,
         notes=tuple(notes),
     )
-
-
-def mark(thing: bpy.types.Object, number: int, removed: bool) -> None:
-    """What `passes.mark_material` shows of an object: its id, and whether it is removed."""
-    thing.pass_index = number
-    thing.color = (1.0 if removed else 0.0, 0.0, 0.0, 1.0)
-
-
-def release(thing: bpy.types.Object) -> None:
-    """Let an object go where it is put."""
-    thing.animation_data_clear()
-    thing.constraints.clear()
-    thing.rotation_mode = "QUATERNION"
 
 
 def add_camera(staging: Staging) -> bpy.types.Object:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from blender_scripts.build_scene import SceneState
-from blender_scripts.passes import Renderer
+from blender_scripts.renderer import Renderer
 from datagen.frames import read_png
 from datagen.layers import Layer
 from datagen.regions import BOX_COST, MARGIN_PX, Box, grown

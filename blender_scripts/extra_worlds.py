@@ -13,16 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from blender_scripts.build_scene import SceneState
-from blender_scripts.passes import (
-    LUMINANCE,
-    RED,
-    Kind,
-    Renderer,
-    Settings,
-    mark_settings,
-    read_weighted,
-    standard_passes,
-)
+from blender_scripts.exr import read_weighted
+from blender_scripts.passes import LUMINANCE, RED, Kind, Settings, mark_settings, standard_passes
+from blender_scripts.renderer import Renderer
 from blender_scripts.reuse import Reuse, corners_of, evidence_of, read_layers, stretches
 from datagen.camera import lens_of
 from datagen.codec import read_npz

@@ -18,7 +18,8 @@ from scipy import ndimage
 
 from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.canvas import Canvas, Drawn
-from blender_scripts.passes import Renderer, Settings
+from blender_scripts.passes import Settings
+from blender_scripts.renderer import Renderer
 from blender_scripts.reuse import Unmasked, corners_of, read_layers, stretches, write_png
 from datagen.evidence import MIN_COVERAGE, RenderedLayers, Seen, dark_of, moved_in_scene, seen_apart, widened
 from datagen.frames import read_png

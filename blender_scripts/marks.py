@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from blender_scripts.build_scene import STILL_M, STILL_QUATERNION, BuiltScene, SceneState
-from blender_scripts.passes import TAPS, Renderer, mark_settings, read_pixels, write_channel
+from blender_scripts.exr import read_pixels, write_channel
+from blender_scripts.passes import TAPS, mark_settings
+from blender_scripts.renderer import Renderer
 from blender_scripts.reuse import corners_of, stretches
 from datagen.evidence import moved_in_scene
 from datagen.layers import Layer

@@ -33,7 +33,7 @@ from scipy import ndimage
 from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
 from blender_scripts.devices import take_device
 from blender_scripts.nodes import new_material
-from blender_scripts.passes import set_border, set_constants
+from blender_scripts.renderer import set_border, set_constants
 from datagen.camera import lens_of, project
 from datagen.codec import read_record, write_npz
 from datagen.entry import serve, silenced

@@ -27,7 +27,8 @@ def main(job_path: Path, out: Path) -> None:
     job = read_record(RenderJob, job_path)
     with started_on_cores(job.threads):
         from blender_scripts.build_scene import SceneState, build_scene
-        from blender_scripts.passes import Renderer, standard_passes
+        from blender_scripts.passes import standard_passes
+        from blender_scripts.renderer import Renderer
     spec = read_record(SceneSpec, Path(job.spec))
     staging = read_record(Staging, Path(job.physics) / "staging.json")
     worlds = read_trajectories(Path(job.physics) / "trajectories.npz")

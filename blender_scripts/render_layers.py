@@ -15,10 +15,12 @@ import bpy
 import numpy as np
 
 from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
+from blender_scripts.exr import keep_channel
 from blender_scripts.extra_passes import render_geometry
 from blender_scripts.extra_worlds import ExtraWorlds
 from blender_scripts.marks import Marks
-from blender_scripts.passes import Kind, Pass, Renderer, keep_channel, standard_passes
+from blender_scripts.passes import Kind, Pass, standard_passes
+from blender_scripts.renderer import Renderer
 from blender_scripts.reuse_light import FINE_LAYERS, FineLight, LightReuse
 from blender_scripts.videos import COUNTERFACTUAL, FACTUAL, Videos
 from datagen.codec import read_record, write_json

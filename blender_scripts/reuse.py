@@ -17,7 +17,8 @@ from scipy import ndimage
 
 from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.canvas import Canvas, Drawn
-from blender_scripts.passes import Renderer, Settings
+from blender_scripts.passes import Settings
+from blender_scripts.renderer import Renderer
 from datagen.codec import read_record
 from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene
 from datagen.frames import LayerFiles, read_png

@@ -16,7 +16,9 @@ import numpy as np
 from scipy import ndimage
 
 from blender_scripts.build_scene import SceneState
-from blender_scripts.passes import Pass, Renderer, read_weighted, write_channel
+from blender_scripts.exr import read_weighted, write_channel
+from blender_scripts.passes import Pass
+from blender_scripts.renderer import Renderer
 from blender_scripts.reuse import corners_of, read_layers, stretches
 from datagen.evidence import contested_light, moved_in_scene, undecided_light
 from datagen.frames import read_exr

@@ -9,7 +9,8 @@ import numpy as np
 
 from blender_scripts.build_scene import SceneState
 from blender_scripts.keyed_pair import KeyedPair
-from blender_scripts.passes import Renderer, Settings
+from blender_scripts.passes import Settings
+from blender_scripts.renderer import Renderer
 from blender_scripts.reuse import Reuse, evidence_of
 from datagen.layers import Layer, ReuseReport
 from datagen.quadmask import Policy

@@ -16,7 +16,7 @@ from mathutils.interpolate import poly_3d_calc
 from blender_scripts.build_scene import BuiltScene, build_scene
 from blender_scripts.devices import CPU
 from blender_scripts.extra_passes import render_geometry
-from blender_scripts.passes import set_constants
+from blender_scripts.renderer import set_constants
 from datagen.camera import Lens, lens_of, project, ray_through
 from datagen.codec import read_record, write_npz
 from datagen.entry import serve

@@ -15,7 +15,8 @@ import numpy as np
 
 from blender_scripts.build_scene import build_scene
 from blender_scripts.canvas import Canvas
-from blender_scripts.passes import Renderer, standard_passes
+from blender_scripts.passes import standard_passes
+from blender_scripts.renderer import Renderer
 from datagen.codec import read_record
 from datagen.frames import read_png
 from datagen.jobs import RenderJob

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from blender_scripts.build_scene import build_scene
-from blender_scripts.passes import Renderer, standard_passes
+from blender_scripts.passes import standard_passes
 from blender_scripts.render_layers import states_of
+from blender_scripts.renderer import Renderer
 from blender_scripts.reuse_light import FINE_LAYERS, FineLight
 from datagen.codec import read_record
 from datagen.frames import read_exr

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from blender_scripts.build_scene import build_scene
-from blender_scripts.passes import LUMINANCE, Renderer, read_weighted, standard_passes
+from blender_scripts.exr import read_weighted
+from blender_scripts.passes import LUMINANCE, standard_passes
+from blender_scripts.renderer import Renderer
 from blender_scripts.reuse_light import FineLight
 from blender_scripts.stencil import Stencil
 from datagen.codec import read_record
