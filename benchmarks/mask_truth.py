@@ -53,6 +53,7 @@ from datagen.jobs import OracleJob
 from datagen.quadmask import Label, MaskLayers, Policy, compose_mask, label_pixels
 from datagen.runs import RunFolder
 from datagen.sample import LAYERS, read_layers, read_sample
+from datagen.settings import RenderSettings
 from datagen.worker import run_engine
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
@@ -250,7 +251,10 @@ def make_run(root: Path, options: argparse.Namespace) -> RunFolder:
     source += ["--gso", str(options.data)] if options.source == "kubric" and options.data else []
     source += ["--hdri", str(options.hdri)] if options.source == "kubric" and options.hdri else []
     settings = [f"render.width={width}", f"render.height={height}", "humoto.split=all", "camera.pace=static"]
-    settings += options.overrides
+    settings += [
+        f"render.fine_light_samples={RenderSettings().fine_light_samples}",
+        *options.overrides,
+    ]  # not preview's
     arguments = [part for value in settings for part in ("--set", value)]
     run = ["run", *source, "--out", str(root), "--config", "preview", "--limit", str(options.scenes), *arguments]
     subprocess.run([*command, *run, "--ray", "off", "--workers", "1"], check=True)
