@@ -254,7 +254,7 @@ def make_run(root: Path, options: argparse.Namespace) -> RunFolder:
     settings += [
         f"render.fine_light_samples={RenderSettings().fine_light_samples}",
         *options.overrides,
-    ]  # not preview's
+    ]  # not half
     arguments = [part for value in settings for part in ("--set", value)]
     run = ["run", *source, "--out", str(root), "--config", "preview", "--limit", str(options.scenes), *arguments]
     subprocess.run([*command, *run, "--ray", "off", "--workers", "1"], check=True)
