@@ -55,7 +55,7 @@ def card_corners(wanted: np.ndarray, lens: Lens) -> np.ndarray:
     """
     height, width = wanted.shape
     hidden = rectangles(np.pad(~wanted, MARGIN_PX, mode="edge"))
-    sides = np.array([(box.left, box.top, box.right, box.bottom) for box in hidden], dtype=np.float64)
+    sides = np.array([(box.left, box.top, box.right, box.bottom) for box in hidden], dtype=np.float64).reshape(-1, 4)
     left, top, right, bottom = sides.T - MARGIN_PX
     pixels = np.stack([left, bottom, right, bottom, right, top, left, top], axis=-1).reshape(-1, 4, 2)
     scale = DISTANCE_M / lens.focal_px * lens.width / width

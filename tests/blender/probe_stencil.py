@@ -1,6 +1,6 @@
 """Run in a process of its own: finer light of a scene's last frame, whole and through a stencil.
 
-`python tests/blender/probe_stencil.py JOB.json OUT.npz` writes float32 `whole`, `cut`, `again`, `drawn`; bool `wanted`.
+`python tests/blender/probe_stencil.py JOB.json OUT.npz` writes float32 `whole`, `cut`, `again`, `all`, `drawn`; bool `wanted`.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ def main(job_path: Path, out: Path) -> None:
     wanted = np.hypot(rows - 40, columns - 50) < 20
     state, path = scene.state(World.FACTUAL, spec.removed, spec.clip.num_frames - 1), out.with_suffix(".exr")
     pictures = {}
-    for name in ("whole", "cut", "again"):
-        if name == "cut":
-            with stencil.cut(wanted):
+    holes = {"cut": wanted, "all": np.ones_like(wanted)}
+    for name in ("whole", "cut", "again", "all"):
+        if name in holes:
+            with stencil.cut(holes[name]):
                 renderer.picture(state, path)
         else:
             renderer.picture(state, path)

@@ -303,12 +303,14 @@ def test_a_stencil_lets_through_what_is_wanted_and_leaves_it_as_it_is(rendered: 
     subprocess.run([sys.executable, str(probe), str(rendered.job), str(found)], cwd=REPOSITORY, check=True)
     with np.load(found) as arrays:
         whole, cut, again, drawn, wanted = (arrays[name] for name in ("whole", "cut", "again", "drawn", "wanted"))
+        all_through = arrays["all"]
     reach = np.ones((5, 5), dtype=np.uint8)  # of the picture's filter
     inner = cv2.erode(wanted.astype(np.uint8), reach) > 0
     beyond = cv2.dilate(wanted.astype(np.uint8), reach) == 0
     assert whole.min() > 0 and np.array_equal(cut[inner], whole[inner])
     assert cut[beyond].max() < 0.05 * whole[beyond].mean()  # a ray may slip between two rectangles
     assert np.array_equal(again, whole) and np.allclose(drawn, whole * wanted, rtol=1e-5, atol=0)
+    assert np.array_equal(all_through, whole)
 
 
 def test_finer_light_is_rendered_where_coarse_light_cannot_tell(rendered: Rendered) -> None:
