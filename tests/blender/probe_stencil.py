@@ -1,6 +1,6 @@
 """Run in a process of its own: finer light of a scene's last frame, whole and through a stencil.
 
-`python tests/blender/probe_stencil.py JOB.json OUT.npz` writes float32 `whole`, `cut`, `again`, `all`, `drawn`; bool `wanted`.
+`python tests/blender/probe_stencil.py JOB.json OUT.npz` writes `whole`, `cut`, `again`, `all`, `drawn`; bool `wanted`.
 """
 
 from __future__ import annotations
