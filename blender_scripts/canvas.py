@@ -14,12 +14,12 @@ import numpy as np
 
 from blender_scripts.build_scene import SceneState
 from blender_scripts.renderer import Renderer
+from blender_scripts.stencil import FILTER_REACH_PX
 from datagen.frames import read_png
 from datagen.layers import Layer
 from datagen.regions import BOX_COST, MARGIN_PX, Box, grown
 
 SCRATCH = "scratch.png"
-FILTER_REACH_PX = 1  # a pixel this near to the stencil is darkened by it
 STENCIL_BOX_COST = 0.25  # of a full picture, where a stencil hides the rest of a box: that costs little
 MIN_HIDDEN = 0.02  # of a full picture: making a stencil costs more than to render less
 

@@ -216,8 +216,10 @@ def set_constants(spec: SceneSpec, threads: int, device: Taken) -> None:
 
 
 def set_output(kind: Kind) -> None:
-    """Pictures as PNG, light as float EXR, and marks, small whole numbers, in half of that; nothing is packed, for most
-    files are read once and dropped."""
+    """Pictures as PNG, light as float EXR, and marks, whole numbers far below 2048, in half of that.
+
+    Nothing is packed, for most files are read once and dropped.
+    """
     image = bpy.context.scene.render.image_settings
     if kind is Kind.LOOK:
         image.file_format, image.color_mode, image.color_depth, image.compression = "PNG", "RGB", "8", 0

@@ -20,6 +20,7 @@ from blender_scripts.exr import read_weighted, write_channel
 from blender_scripts.passes import Pass
 from blender_scripts.renderer import Renderer
 from blender_scripts.reuse import corners_of, read_layers, stretches
+from blender_scripts.stencil import FILTER_REACH_PX
 from datagen.evidence import contested_light, moved_in_scene, undecided_light
 from datagen.frames import read_exr
 from datagen.layers import Layer
@@ -29,9 +30,8 @@ from datagen.regions import Box, grown
 SCRATCH = "scratch.exr"
 MARGIN_PX = math.ceil(3 * BLUR_PX) + 1  # as far as evidence's blur reaches
 FINE_LAYERS = ("fine_hidden", "fine_counterfactual")
-FILTER_REACH_PX = 1  # of the picture's filter: a pixel beside the card is darkened by it
 LEAST_LIGHT = 1e-6  # of a pixel that few samples leave black: 0 says that it was not asked
-BOX_COST = 0.08  # of a full picture: a box behind a stencil, which hides most of it at little cost
+LIGHT_BOX_COST = 0.08  # of a full picture: a box behind a stencil, which hides most of it at little cost
 MIN_DIFFERENCE = MIN_LIGHT_CHANGE / 4  # well below what the mask calls changed
 
 
@@ -72,7 +72,7 @@ class LightReuse:
         """Frames that look the same in H, rendered once, in boxes around what differs."""
         lights = {frame: self.factual[frame].copy() for frame in frames}
         near = grown(differ, MARGIN_PX)
-        for box in self.renderer.boxes(differ, MARGIN_PX, BOX_COST):
+        for box in self.renderer.boxes(differ, MARGIN_PX, LIGHT_BOX_COST):
             at = box.slices if box else ...
             with self.renderer.stencil.cut(grown(near, FILTER_REACH_PX)):
                 drawn = self.draw(state, box)
@@ -130,7 +130,7 @@ class FineLight:
     def draw(self, one: Pass, state: SceneState, wanted: np.ndarray) -> np.ndarray:
         """Light of a state where it is wanted, float32 [height, width]."""
         path, light = self.out / SCRATCH, np.zeros(wanted.shape, dtype=np.float32)
-        for box in self.renderer.boxes(wanted, 0, BOX_COST):
+        for box in self.renderer.boxes(wanted, 0, LIGHT_BOX_COST):
             with self.stencil.cut(grown(wanted, FILTER_REACH_PX)):
                 self.renderer.picture(state, path, box)
             light[box.slices if box else ...] = read_weighted(path, one.weights)

@@ -19,6 +19,7 @@ from datagen.camera import Lens, lens_of
 from datagen.regions import rectangles
 
 DISTANCE_M = 0.055  # a little beyond where the camera begins to see
+FILTER_REACH_PX = 1  # of the picture's filter: a pixel this near to the card is darkened by it
 MARGIN_PX = 3  # beyond the picture's border, where filters reach
 
 
