@@ -50,9 +50,10 @@ from scipy import ndimage
 
 from datagen.codec import read_npz
 from datagen.jobs import OracleJob
+from datagen.mask_layers import read_layers
 from datagen.quadmask import Label, MaskLayers, Policy, compose_mask, label_pixels
 from datagen.runs import RunFolder
-from datagen.sample import LAYERS, read_layers, read_sample
+from datagen.sample import LAYERS, read_sample
 from datagen.settings import RenderSettings
 from datagen.worker import run_engine
 

@@ -25,9 +25,9 @@ import numpy as np
 
 from datagen.codec import read_record
 from datagen.demo import make_demo_data
-from datagen.frames import read_png
+from datagen.frames import read_rgb
 from datagen.jobs import ComposeJob, RenderJob
-from datagen.layers import read_manifest
+from datagen.layers import PICTURE, read_manifest
 from datagen.runs import RunFolder
 from datagen.spec import SceneSpec
 from datagen.worker import run_engine
@@ -79,7 +79,7 @@ def published(spec: Path, physics: Path, root: Path, num_frames: int) -> float:
     before = time.process_time()
     for frame in range(num_frames):
         first, second = (
-            read_png(root / "published" / one / f"{frame:04d}.png") for one in ("hidden", "counterfactual")
+            read_rgb(root / "published" / one / f"{frame:04d}{PICTURE}") for one in ("hidden", "counterfactual")
         )
         (np.abs(first.astype(np.int16) - second).max(axis=-1) >= 15).sum()
     return usage.cpu_s + time.process_time() - before

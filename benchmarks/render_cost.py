@@ -24,6 +24,7 @@ from pathlib import Path
 
 from blender_scripts.render_scene import started_on_cores
 from datagen.codec import read_record
+from datagen.layers import PICTURE
 from datagen.placement import Staging
 from datagen.regions import Box
 from datagen.settings import Device
@@ -75,7 +76,7 @@ def measure(
     with tempfile.TemporaryDirectory() as scratch:
         for name, (settings, hidden, box) in kinds.items():
             renderer.prepare(settings)
-            path = Path(scratch) / ("picture.png" if name.startswith("picture") else "layer.exr")
+            path = Path(scratch) / (f"picture{PICTURE}" if name.startswith("picture") else "layer.exr")
             states = [scene.state(World.FACTUAL, hidden, frame) for frame in range(frames + 1)]
             renderer.picture(states[0], path, box)
             together.wait()

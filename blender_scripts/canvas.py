@@ -15,11 +15,11 @@ import numpy as np
 from blender_scripts.build_scene import SceneState
 from blender_scripts.renderer import Renderer
 from blender_scripts.stencil import FILTER_REACH_PX
-from datagen.frames import read_png
-from datagen.layers import Layer
+from datagen.frames import read_rgb
+from datagen.layers import PICTURE, Layer
 from datagen.regions import BOX_COST, MARGIN_PX, Box, grown
 
-SCRATCH = "scratch.png"
+SCRATCH = f"scratch{PICTURE}"
 STENCIL_BOX_COST = 0.25  # of a full picture, where a stencil hides the rest of a box: that costs little
 MIN_HIDDEN = 0.02  # of a full picture: making a stencil costs more than to render less
 
@@ -79,7 +79,7 @@ class Canvas:
             for box in plan.boxes:
                 self.renderer.picture(state, self.path, box)
                 at = box or self.whole
-                parts.append(Part(box=at, pixels=read_png(self.path), shown=shown[at.slices]))
+                parts.append(Part(box=at, pixels=read_rgb(self.path), shown=shown[at.slices]))
         self.path.unlink(missing_ok=True)
         self.rendered_px += sum(int(part.shown.sum()) for part in parts)
         self.num_renders += len(parts)

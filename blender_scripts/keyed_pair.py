@@ -20,9 +20,9 @@ from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.canvas import Canvas, Drawn
 from blender_scripts.passes import Settings
 from blender_scripts.renderer import Renderer
-from blender_scripts.reuse import Unmasked, corners_of, read_layers, stretches, write_png
+from blender_scripts.reuse import Unmasked, corners_of, read_layers, stretches, write_rgb
 from datagen.evidence import MIN_COVERAGE, RenderedLayers, Seen, dark_of, moved_in_scene, seen_apart, widened
-from datagen.frames import read_png
+from datagen.frames import read_rgb
 from datagen.layers import Layer, ReuseReport
 from datagen.regions import RAMP_PX, SPILL_PX, lay_over, spill
 from datagen.spec import World
@@ -67,7 +67,7 @@ class KeyedPair:
             drawn = canvas.draw(state, regions.any(axis=0))
             for frame, region in zip(frames, regions, strict=True):
                 self.drawn[frame] = drawn
-                write_png(layer.path(self.out, frame), self.laid(drawn, region))
+                write_rgb(layer.path(self.out, frame), self.laid(drawn, region))
 
     def render_counterfactual(self) -> ReuseReport:
         """All frames of the counterfactual video, once the factual one is there."""
@@ -97,13 +97,13 @@ class KeyedPair:
         if not apart.any():
             shutil.copyfile(source, target)
             return
-        factual, other = read_png(source), self.laid(drawn, region)
+        factual, other = read_rgb(source), self.laid(drawn, region)
         apart = apart | spill(factual, other, apart)
         not_drawn = self.from_key[World.COUNTERFACTUAL][frame] & ~region  # there `other` shows the key, not this frame
         known = ~ndimage.binary_dilation(not_drawn, np.ones((3, 3), dtype=bool), iterations=SPILL_PX)
         known &= self.drawn[frame].known(factual.shape) & (ndimage.distance_transform_edt(~apart) > RAMP_PX)
         self.unmasked.add(self.drawn[frame].over(factual), other, known)
-        write_png(target, lay_over(factual, other, apart))
+        write_rgb(target, lay_over(factual, other, apart))
 
     def report(self) -> ReuseReport:
         """What was rendered, and what the mask missed."""

@@ -15,6 +15,7 @@ from blender_scripts.render_scene import started_on_cores
 from datagen.codec import read_record
 from datagen.entry import serve
 from datagen.jobs import RenderJob
+from datagen.layers import PICTURE
 from datagen.placement import Staging
 from datagen.spec import SceneSpec, World
 from datagen.trajectory import read_trajectories
@@ -55,7 +56,7 @@ def main(job_path: Path, out: Path) -> None:
         renderer.prepare(look)
         (out / video).mkdir()
         for frame in range(spec.clip.num_frames):
-            renderer.picture(state(video, frame), out / video / f"{frame:04d}.png")
+            renderer.picture(state(video, frame), out / video / f"{frame:04d}{PICTURE}")
 
 
 if __name__ == "__main__":

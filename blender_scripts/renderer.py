@@ -1,7 +1,7 @@
 """Blender's renderer, and how Cycles is set for each pass.
 
-One process renders pass after pass. Cycles' persistent data ignores changed samples and bounces, so it is off for the
-first picture after a change of settings and on for the rest.
+One process renders pass after pass. Cycles' persistent data ignores changed samples and bounces, so it is dropped
+before each.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Renderer:
     def __init__(self, scene: BuiltScene, threads: int) -> None:
         self.scene = scene
         self.settings: Settings | None = None
-        self.fresh = self.by_eevee = False
+        self.by_eevee = False
         self.cpu_seconds = 0.0  # inside Blender's render call
         self.mark_material = mark_material()
         self.stencil = Stencil(scene)
@@ -83,7 +83,6 @@ class Renderer:
         self.by_eevee = settings.kind is Kind.LOOK and self.scene.spec.render.engine is Engine.EEVEE
         render.engine = "BLENDER_EEVEE_NEXT" if self.by_eevee else "CYCLES"
         blender.eevee.taa_render_samples = settings.samples
-        render.use_persistent_data = False
         render.resolution_x, render.resolution_y = settings.width, settings.height
         cycles.samples = settings.samples
         cycles.sampling_pattern = "BLUE_NOISE" if settings.blue_noise else "TABULATED_SOBOL"
@@ -98,7 +97,9 @@ class Renderer:
         blender.world = None if settings.kind is Kind.MARKS else self.scene.environment
         set_output(settings.kind)
         set_lens(self.scene, blurred=settings.kind is Kind.LOOK)
-        self.settings, self.fresh = settings, True
+        render.use_persistent_data = False  # drops what there is, at once
+        render.use_persistent_data = not render.use_motion_blur  # kept data would not know of other keys
+        self.settings = settings
 
     def picture(self, state: SceneState, path: Path, box: Box | None = None) -> None:
         """Render a state into a file; with a box of pixels, those alone.
@@ -121,11 +122,9 @@ class Renderer:
         if reason or not path.is_file():
             raise SceneFailed(
                 f"{self.scene.spec.key}: frame {state.frame} could not be rendered on {self.device} "
-                f"({reason or 'no picture was written'}): see that the device is there and has memory left, or take "
-                "render.device=cpu; then try the scene again"
+                f"({reason or 'no picture was written'}): see that the device is there and has memory left (each of "
+                "--workers takes 3 to 4 GB of it), or take render.device=cpu; then try the scene again"
             )
-        if self.fresh and not render.use_motion_blur:  # kept data would not know of other keys
-            render.use_persistent_data, self.fresh = True, False
 
     def boxes(
         self, region: np.ndarray, margin_px: int = MARGIN_PX, box_cost: float = BOX_COST
@@ -216,13 +215,13 @@ def set_constants(spec: SceneSpec, threads: int, device: Taken) -> None:
 
 
 def set_output(kind: Kind) -> None:
-    """Pictures as PNG, light as float EXR, and marks, whole numbers far below 2048, in half of that.
+    """Pictures as BMP, light as float EXR, and marks, whole numbers far below 2048, in half of that.
 
     Nothing is packed, for most files are read once and dropped.
     """
     image = bpy.context.scene.render.image_settings
     if kind is Kind.LOOK:
-        image.file_format, image.color_mode, image.color_depth, image.compression = "PNG", "RGB", "8", 0
+        image.file_format, image.color_mode, image.color_depth = "BMP", "RGB", "8"
     else:
         depth = "16" if kind is Kind.MARKS else "32"
         image.file_format, image.color_mode, image.color_depth, image.exr_codec = "OPEN_EXR", "RGB", depth, "NONE"

@@ -21,13 +21,12 @@ from blender_scripts.passes import Settings
 from blender_scripts.renderer import Renderer
 from datagen.codec import read_record
 from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene
-from datagen.frames import LayerFiles, read_png
+from datagen.frames import LayerFiles, read_rgb
 from datagen.layers import Layer, ReuseReport
 from datagen.physics.records import PhysicsCertificate
 from datagen.quadmask import MaskLayers
 from datagen.regions import RAMP_PX, lay_over, spill
 
-PNG_LEVEL = 0  # of zlib: these files are read once and dropped
 NOISE_PX = 5  # light that the mask missed is told from noise by a mean over so many pixels
 
 
@@ -125,14 +124,14 @@ class Reuse:
         if not region.any():
             shutil.copyfile(source, target)
             return
-        base = read_png(source)
+        base = read_rgb(source)
         other = drawn.over(base)
         region = region | spill(base, other, region)
         known = drawn.known(base.shape)
         self.unmasked.add(base, other, known & (ndimage.distance_transform_edt(~region) > RAMP_PX))
-        write_png(target, lay_over(base, other, region))
+        write_rgb(target, lay_over(base, other, region))
 
 
-def write_png(path: Path, picture: np.ndarray) -> None:
+def write_rgb(path: Path, picture: np.ndarray) -> None:
     """Write uint8 [height, width, 3]."""
-    Image.fromarray(picture).save(path, compress_level=PNG_LEVEL)
+    Image.fromarray(picture).save(path)

@@ -10,6 +10,7 @@ import functools
 import math
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -74,12 +75,18 @@ class LightReuse:
         near = grown(differ, MARGIN_PX)
         for box in self.renderer.boxes(differ, MARGIN_PX, LIGHT_BOX_COST):
             at = box.slices if box else ...
-            with self.renderer.stencil.cut(grown(near, FILTER_REACH_PX)):
+            with self.hidden_but(near):
                 drawn = self.draw(state, box)
             for light in lights.values():
                 np.copyto(light[at], drawn, where=near[at])
         for frame, light in lights.items():
             write_channel(self.target.path(self.out, frame), light)
+
+    def hidden_but(self, wanted: np.ndarray) -> AbstractContextManager[None]:
+        """A stencil around what is wanted, unless it costs more than a card's few samples."""
+        if self.renderer.on_gpu:
+            return nullcontext()
+        return self.renderer.stencil.cut(grown(wanted, FILTER_REACH_PX))
 
     def draw(self, state: SceneState, box: Box | None) -> np.ndarray:
         """Light in a box, float32 [rows, columns]."""

@@ -9,7 +9,7 @@ import OpenEXR
 from PIL import Image, UnidentifiedImageError
 
 from datagen.errors import DataError, did_you_mean
-from datagen.layers import Layer, RenderManifest, read_manifest
+from datagen.layers import PICTURE, Layer, RenderManifest, read_manifest
 
 EXR_CHANNEL = "V"
 AGAIN = "delete the render's folder and render the scene again"
@@ -23,7 +23,7 @@ class LayerFiles:
 
     def __init__(self, root: Path, layer: Layer, num_frames: int) -> None:
         self.root, self.layer, self.num_frames = root, layer, num_frames
-        self.shape = (num_frames, layer.height, layer.width, *((3,) if layer.suffix == ".png" else ()))
+        self.shape = (num_frames, layer.height, layer.width, *((3,) if layer.suffix == PICTURE else ()))
         self._last: tuple[bytes, np.ndarray] | None = None
 
     def __len__(self) -> int:
@@ -50,9 +50,9 @@ class LayerFiles:
         return path
 
     def read(self, index: int) -> np.ndarray:
-        """A frame: uint8 [height, width, 3] sRGB of a PNG, float32 [height, width] of an EXR."""
+        """A frame: uint8 [height, width, 3] sRGB of a picture, float32 [height, width] of an EXR."""
         path, layer = self.path(index), self.layer
-        picture = read_exr(path) if layer.suffix == ".exr" else read_png(path)
+        picture = read_exr(path) if layer.suffix == ".exr" else read_rgb(path)
         if picture.shape[:2] != (layer.height, layer.width):
             raise DataError(
                 f"{path}: expected {layer.width}x{layer.height} pixels, "
@@ -92,7 +92,7 @@ class RenderedScene:
         return self.files(name).path(index)
 
     def frame(self, name: str, index: int) -> np.ndarray:
-        """One frame of a layer: uint8 [height, width, 3] sRGB of a PNG, float32 [height, width] of an EXR."""
+        """One frame of a layer: uint8 [height, width, 3] sRGB of a picture, float32 [height, width] of an EXR."""
         return self.files(name).read(index)
 
     def frames(self, name: str) -> np.ndarray:
@@ -104,7 +104,7 @@ class RenderedScene:
         return pictures
 
 
-def read_png(path: Path) -> np.ndarray:
+def read_rgb(path: Path) -> np.ndarray:
     """An 8-bit RGB picture, uint8 [height, width, 3]."""
     try:
         with Image.open(path) as image:
@@ -112,7 +112,7 @@ def read_png(path: Path) -> np.ndarray:
                 raise DataError(f"{path}: expected RGB with 8 bits a channel, found mode {image.mode}: {AGAIN}")
             return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise DataError(f"{path}: not a readable PNG ({error}): {AGAIN}") from None
+        raise DataError(f"{path}: not a readable picture ({error}): {AGAIN}") from None
 
 
 def read_exr(path: Path) -> np.ndarray:

@@ -12,6 +12,8 @@ from datagen.codec import read_record
 from datagen.settings import LayerSettings
 
 MANIFEST = "manifest.json"
+EVIDENCE = "evidence.npz"  # what the mask follows from, in the form of a sample's layers.npz
+PICTURE = ".bmp"  # not packed: most are read once and dropped, and to pack them costs more than a small render
 HIDDEN_LAYER = "rgb_hidden"
 FINE_MEANING = "luminance by all bounces and many samples, {world}, linear, where H and C may differ by 5 %; else 0"
 
@@ -21,7 +23,7 @@ class Layer:
     """One kind of picture, for every frame of the clip."""
 
     name: str
-    suffix: str  # ".png" (uint8 sRGB) or ".exr" (float32, one channel "V")
+    suffix: str  # ".bmp" (uint8 sRGB) or ".exr" (float32, one channel "V")
     width: int
     height: int
     meaning: str
@@ -80,8 +82,8 @@ def standard_layers(width: int, height: int, light_scale: int) -> tuple[Layer, .
         return Layer(name=name, suffix=".exr", width=small[0], height=small[1], meaning=meaning)
 
     return (
-        full("rgb_factual", ".png", "F, denoised, sRGB"),
-        full("rgb_counterfactual", ".png", "C, denoised, sRGB"),
+        full("rgb_factual", PICTURE, "F, denoised, sRGB"),
+        full("rgb_counterfactual", PICTURE, "C, denoised, sRGB"),
         full("removed_coverage", ".exr", "share of the pixel's footprint that shows a removed object in F, 0..1"),
         full("moved_hidden", ".exr", "likewise an object that is elsewhere in the other world, in H"),
         full("moved_counterfactual", ".exr", "likewise in C"),
@@ -101,7 +103,7 @@ def extra_layers(settings: LayerSettings, width: int, height: int) -> tuple[Laye
     for index in range(settings.perturbed):
         meanings[perturbed_layer(index)] = f"C from start {index} within measurement noise, denoised, sRGB"
     return tuple(
-        Layer(name=name, suffix=".png", width=width, height=height, meaning=meaning)
+        Layer(name=name, suffix=PICTURE, width=width, height=height, meaning=meaning)
         for name, meaning in meanings.items()
     )
 

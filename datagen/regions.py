@@ -210,8 +210,11 @@ def lay_over(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.n
 
 def _ramped(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.ndarray:
     """What `lay_over` returns, at the cost of all pixels."""
-    weight = 1 - np.minimum(ndimage.distance_transform_edt(~region) / (RAMP_PX + 1), 1)
-    weight = (weight * weight * (3 - 2 * weight))[..., None]
-    step = other.astype(np.float64) - factual
-    ramp = weight * np.clip(step, -MAX_RAMP_LEVELS, MAX_RAMP_LEVELS)
-    return np.asarray(np.rint(factual + np.where(region[..., None], step, ramp)), dtype=np.uint8)
+    result = np.where(region[..., None], other, factual)
+    distance = ndimage.distance_transform_edt(~region)
+    ring = (distance > 0) & (distance < RAMP_PX + 1)
+    weight = 1 - distance[ring] / (RAMP_PX + 1)
+    weight = (weight * weight * (3 - 2 * weight))[:, None]
+    step = np.clip(other[ring].astype(np.float64) - factual[ring], -MAX_RAMP_LEVELS, MAX_RAMP_LEVELS)
+    result[ring] = np.rint(factual[ring] + weight * step).astype(np.uint8)
+    return result

@@ -34,7 +34,8 @@ from datagen.exposure import check_exposure
 from datagen.figures import effect_visibility, keep_differences, mask_statistics
 from datagen.frames import RenderedScene
 from datagen.geometry_layers import geometry_files, write_geometry
-from datagen.layers import HIDDEN_LAYER, perturbed_layer
+from datagen.layers import EVIDENCE, HIDDEN_LAYER, perturbed_layer
+from datagen.mask_layers import read_layers, write_layers
 from datagen.metadata import FORMAT_VERSION, EffectVisibility, SampleMetadata, licence_of, removed_things, warnings_of
 from datagen.physics.perturb import read_perturbed
 from datagen.physics.records import NULL_EFFECT, PhysicsCertificate
@@ -107,8 +108,7 @@ def fill_sample(
     check_inputs(spec, simulated, scene)
     full, removed = scene.frames("rgb_factual"), scene.frames("rgb_counterfactual")
     check_exposure(spec.key, {RGB_FULL: full, RGB_REMOVED: removed})
-    evidence = derive_layers(read_rendered(scene), _moved(spec, simulated), blur_px=simulated.staging.blur_px)
-    layers = with_spill(evidence, full, removed)
+    layers = with_spill(evidence_of(spec, simulated, scene), full, removed)
     mask = compose_mask(layers, wanted)
     encode_rgb(folder / RGB_FULL, full, spec.clip.fps)
     encode_rgb(folder / RGB_REMOVED, removed, spec.clip.fps)
@@ -179,6 +179,13 @@ def check_inputs(spec: SceneSpec, physics: ScenePhysics, scene: RenderedScene) -
             raise DataError(f"{spec.key}: {name}: expected {expected}, found {found}; make the earlier stages again")
 
 
+def evidence_of(spec: SceneSpec, physics: ScenePhysics, scene: RenderedScene) -> MaskLayers:
+    """The evidence of a mask; a renderer that needed it, to tell where the worlds differ, has left it."""
+    if (scene.root / EVIDENCE).is_file():
+        return read_layers(scene.root / EVIDENCE)
+    return derive_layers(read_rendered(scene), _moved(spec, physics), blur_px=physics.staging.blur_px)
+
+
 def _moved(spec: SceneSpec, physics: ScenePhysics) -> np.ndarray:
     """Which object is elsewhere in the other world, bool [num_frames, max id + 1]."""
     corners = {body.name: np.array(body.corners) for body in physics.certificate.bodies}
@@ -246,35 +253,6 @@ def _camera_arrays(spec: SceneSpec, staging: Staging) -> dict[str, np.ndarray]:
         "camera_pace": np.array(staging.pace.value, dtype=np.str_),
         "camera_path_scale": np.array(staging.path_scale, dtype=np.float64),
     }
-
-
-def write_layers(path: Path, layers: MaskLayers) -> None:
-    """The five layers at one bit a pixel: each uint8 [num_frames, ceil(height * width / 8)], and `shape`."""
-    shape = layers.removed.shape
-    arrays = {name: np.packbits(layer.reshape(len(layer), -1), axis=1) for name, layer in layers.arrays().items()}
-    write_npz(path, arrays | {"shape": np.array(shape, dtype=np.int32)})
-
-
-def read_layers(path: Path, contents: bytes | None = None) -> MaskLayers:
-    """What `write_layers` wrote; of `contents`, which `path` then only names.
-
-    Raises `DataError` for a file that holds something else.
-    """
-    arrays = read_npz(path, contents)
-    names = [field.name for field in dataclasses.fields(MaskLayers)]
-    if missing := sorted({*names, "shape"} - set(arrays)):
-        raise DataError(f"{path}: lacks the arrays {missing}; expected the five layers of a mask and their shape")
-    num_frames, height, width = (int(size) for size in arrays["shape"])
-    expected = (num_frames, -(-height * width // 8))
-    for name in names:
-        if arrays[name].shape != expected or arrays[name].dtype != np.uint8:
-            found = f"{arrays[name].dtype} {arrays[name].shape}"
-            raise DataError(f"{path}: '{name}': expected uint8 {expected}, found {found}")
-    unpacked = {
-        name: np.unpackbits(arrays[name], axis=1, count=height * width).reshape(num_frames, height, width).astype(bool)
-        for name in names
-    }
-    return MaskLayers(**unpacked)
 
 
 def mask_of(sample: Path, policy: Policy) -> np.ndarray:

@@ -27,6 +27,7 @@ from datagen.figures import (
     seam_difference,
 )
 from datagen.geometry_layers import check_geometry, geometry_files
+from datagen.mask_layers import read_layers
 from datagen.metadata import FORMAT_VERSION, SampleMetadata
 from datagen.quadmask import Label, MaskLayers, Policy, compose_mask, in_form, parse_form, parse_policy
 from datagen.regions import RAMP_PX, SPILL_PX
@@ -41,7 +42,6 @@ from datagen.sample import (
     RGB_REMOVED,
     VIDEOS,
     extra_videos,
-    read_layers,
     read_sample,
 )
 from datagen.spec import World

@@ -26,11 +26,12 @@ from datagen.codec import atomic_folder, read_npz, remove_tree, sha256_file
 from datagen.errors import DataError, SpecError, UserError
 from datagen.gallery import OVERLAY
 from datagen.gallery_physics import certificate_table, objects_table, plot_groups
+from datagen.mask_layers import read_layers
 from datagen.metadata import SampleMetadata
 from datagen.physics.records import NULL_EFFECT
 from datagen.quadmask import Label, MaskLayers
 from datagen.runs import RunFolder, read_rows
-from datagen.sample import LAYERS, MASK, METADATA, PHYSICS, RGB_FULL, RGB_REMOVED, read_layers, read_sample
+from datagen.sample import LAYERS, MASK, METADATA, PHYSICS, RGB_FULL, RGB_REMOVED, read_sample
 from datagen.spec import SceneSpec
 from datagen.video import iterate_rgb
 from datagen.web.page import CLIP_SCRIPT, is_current, own_folders, write_clip, write_page

@@ -10,8 +10,9 @@ import numpy as np
 from datagen.codec import read_npz, read_record
 from datagen.errors import DataError
 from datagen.evalset import HIDDEN, INPUT_VIDEO, QUADMASK, TRUTH, EvalEntry, EvalItem
+from datagen.mask_layers import read_layers
 from datagen.metadata import SampleMetadata
-from datagen.sample import LAYERS, METADATA, PHYSICS, read_layers
+from datagen.sample import LAYERS, METADATA, PHYSICS
 from datagen.spec import World
 from datagen.video import decode_mask, decode_rgb
 from inference.metrics.api import Case

@@ -26,9 +26,10 @@ from datagen.codec import atomic_folder, read_record, remove_tree, sha256_file
 from datagen.errors import DataError
 from datagen.evalset import EVAL_MANIFEST, HIDDEN, INPUT_VIDEO, QUADMASK, TRUTH, EvalItem
 from datagen.evalset_files import read_evalset
+from datagen.mask_layers import read_layers
 from datagen.metadata import SampleMetadata
 from datagen.physics.records import NULL_EFFECT
-from datagen.sample import LAYERS, METADATA, read_layers
+from datagen.sample import LAYERS, METADATA
 from datagen.video import iterate_rgb
 from datagen.web.page import CLIP_SCRIPT, is_current, own_folders, write_clip, write_page
 from datagen.web.records import Clip, Entry, PageHead, Poster, Tone, Word

@@ -11,8 +11,9 @@ import numpy as np
 
 from datagen.errors import DataError
 from datagen.loading.shard_set import OpenShard, TornShard
+from datagen.mask_layers import read_layers
 from datagen.quadmask import Form, Policy, compose_mask, in_form
-from datagen.sample import LAYERS, MASK, METADATA, RGB_FULL, RGB_REMOVED, read_layers
+from datagen.sample import LAYERS, MASK, METADATA, RGB_FULL, RGB_REMOVED
 from datagen.video import decode_mask, decode_rgb
 
 

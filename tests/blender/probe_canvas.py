@@ -18,9 +18,9 @@ from blender_scripts.canvas import Canvas
 from blender_scripts.passes import standard_passes
 from blender_scripts.renderer import Renderer
 from datagen.codec import read_record
-from datagen.frames import read_png
+from datagen.frames import read_rgb
 from datagen.jobs import RenderJob
-from datagen.layers import Layer
+from datagen.layers import PICTURE, Layer
 from datagen.placement import Staging
 from datagen.spec import SceneSpec
 from datagen.trajectory import read_trajectories
@@ -40,13 +40,13 @@ def main(job_path: Path, out: Path) -> None:
     scene = build_scene(spec, staging, worlds, Path(job.spec).parent)
     renderer = Renderer(scene, threads=1)
     one = next(one for one in standard_passes(spec.render) if one.layer == "rgb_factual")
-    layer = Layer(name=one.layer, suffix=".png", width=spec.render.width, height=spec.render.height, meaning="")
+    layer = Layer(name=one.layer, suffix=PICTURE, width=spec.render.width, height=spec.render.height, meaning="")
     state, region = scene.state(one.world, (), 0), slanting(layer.height, layer.width)
     canvas, found = Canvas(renderer, layer, out.parent), {"region": region}
     for name, denoise in (("denoised", True), ("noisy", False)):
         renderer.prepare(replace(one.settings, denoise=denoise))
-        renderer.picture(state, out.with_suffix(".png"))
-        whole = read_png(out.with_suffix(".png"))
+        renderer.picture(state, out.with_suffix(PICTURE))
+        whole = read_rgb(out.with_suffix(PICTURE))
         drawn = canvas.draw(state, region)
         found |= {f"whole_{name}": whole, f"drawn_{name}": drawn.over(np.zeros_like(whole))}
         found["known"] = drawn.known(whole.shape)

@@ -20,9 +20,10 @@ from datagen.codec import read_npz, write_json
 from datagen.errors import DataError
 from datagen.frames import RenderedScene
 from datagen.layers import HIDDEN_LAYER, perturbed_layer
+from datagen.mask_layers import read_layers
 from datagen.physics.perturb import write_perturbed
 from datagen.regions import RAMP_PX, SPILL_PX
-from datagen.sample import RGB_FULL, RGB_REMOVED, compose_sample, extra_videos, read_layers, read_sample
+from datagen.sample import RGB_FULL, RGB_REMOVED, compose_sample, extra_videos, read_sample
 from datagen.sample_checks import check_sample
 from datagen.settings import LayerSettings
 from datagen.spec import SceneSpec, World

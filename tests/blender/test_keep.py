@@ -25,10 +25,11 @@ from datagen.frames import RenderedScene
 from datagen.furnishing import furnish
 from datagen.jobs import RenderJob
 from datagen.looks import draw_camera, draw_light, draw_surface
+from datagen.mask_layers import read_layers
 from datagen.placement import Staging
 from datagen.quadmask import Label, MaskLayers, Policy, compose_mask
 from datagen.regions import SPILL_PX
-from datagen.sample import LAYERS, compose_sample, read_layers
+from datagen.sample import LAYERS, compose_sample
 from datagen.settings import RenderSettings
 from datagen.spec import Clip, GeometryRef, ObjectSpec, SceneSpec, World
 from datagen.trajectory import Trajectory, write_trajectories

@@ -19,11 +19,12 @@ from datagen.camera import lens_of, project
 from datagen.codec import read_record, write_json
 from datagen.figures import keep_difference
 from datagen.frames import RenderedScene
+from datagen.mask_layers import read_layers
 from datagen.physics.records import PhysicsCertificate
 from datagen.placement import Staging
 from datagen.quadmask import Label, MaskLayers, Policy, compose_mask
 from datagen.regions import MAX_RAMP_LEVELS, RAMP_PX
-from datagen.sample import LAYERS, compose_sample, read_layers
+from datagen.sample import LAYERS, compose_sample
 from datagen.spec import SceneSpec, World
 from datagen.staging import stage_scene
 from datagen.trajectory import read_trajectories

@@ -16,7 +16,7 @@ from datagen.camera import lens_of, project
 from datagen.codec import sha256_file, write_json
 from datagen.evidence import RenderedLayers, derive_layers
 from datagen.jobs import ExtractJob, RenderJob
-from datagen.layers import read_manifest, standard_layers
+from datagen.layers import PICTURE, read_manifest, standard_layers
 from datagen.looks import draw_camera, draw_light, draw_surface
 from datagen.physics.records import BodyReport, PhysicsCertificate, Verdict
 from datagen.placement import Staging
@@ -49,7 +49,7 @@ class Rendered:
         """Pixels of a layer."""
         layer = read_manifest(self.out).layer(name)
         path = layer.path(out or self.out, frame)
-        if layer.suffix == ".png":
+        if layer.suffix == PICTURE:
             return np.asarray(cv2.imread(str(path)))
         with OpenEXR.File(str(path)) as file:
             return np.array(file.channels()["V"].pixels)
@@ -173,7 +173,7 @@ def test_every_layer_is_there(rendered: Rendered) -> None:
         for frame in range(FRAMES):
             assert rendered.layer(layer.name, frame).shape[:2] == (layer.height, layer.width)
     assert sorted(path.name for path in rendered.out.iterdir()) == sorted(
-        [layer.name for layer in manifest.layers] + ["manifest.json"]
+        [layer.name for layer in manifest.layers] + ["evidence.npz", "manifest.json"]
     )
     assert manifest.peak_rss_bytes < 2.5 * 2**30
 

@@ -16,7 +16,7 @@ from PIL import Image
 from datagen.camera import Lens, look_at, project
 from datagen.codec import write_json, write_npz
 from datagen.evidence import OPTIONAL_LAYERS
-from datagen.layers import MANIFEST, Layer, RenderManifest, standard_layers
+from datagen.layers import MANIFEST, PICTURE, Layer, RenderManifest, standard_layers
 from datagen.physics.records import BodyReport, Check, PhysicsCertificate, Verdict
 from datagen.placement import Room, Staging
 from datagen.settings import RenderSettings
@@ -166,7 +166,7 @@ def write_render(folder: Path, spec: SceneSpec) -> Path:
         for name, picture in draw_frame(spec, frame).items():
             path = manifest.layer(name).path(folder, frame)
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.suffix == ".png":
+            if path.suffix == PICTURE:
                 Image.fromarray(picture).save(path)
             else:
                 write_exr(path, picture)

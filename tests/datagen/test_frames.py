@@ -60,7 +60,7 @@ def test_a_missing_frame_is_named(render: Path) -> None:
         RenderedScene(render).frames("ids_hidden")
 
 
-@pytest.mark.parametrize("file", ["rgb_factual/0000.png", "ids_hidden/0000.exr"])
+@pytest.mark.parametrize("file", ["rgb_factual/0000.bmp", "ids_hidden/0000.exr"])
 @pytest.mark.parametrize("keep", [0, 100])
 def test_a_truncated_frame_is_named(render: Path, file: str, keep: int) -> None:
     path = render / file
@@ -70,7 +70,7 @@ def test_a_truncated_frame_is_named(render: Path, file: str, keep: int) -> None:
 
 
 def test_another_size_is_named(render: Path) -> None:
-    Image.new("RGB", (10, 12)).save(render / "rgb_factual" / "0000.png")
+    Image.new("RGB", (10, 12)).save(render / "rgb_factual" / "0000.bmp")
     write_exr(render / "ids_hidden" / "0000.exr", np.zeros((12, 10)))
     for name in ("rgb_factual", "ids_hidden"):
         with pytest.raises(DataError, match="expected 96x64 pixels, found 10x12"):
@@ -78,7 +78,7 @@ def test_another_size_is_named(render: Path) -> None:
 
 
 def test_another_kind_of_picture_is_named(render: Path) -> None:
-    Image.new("L", (96, 64)).save(render / "rgb_factual" / "0000.png")
+    Image.new("L", (96, 64)).save(render / "rgb_factual" / "0000.bmp")
     write_exr(render / "ids_hidden" / "0000.exr", np.zeros((64, 96)), channel="R")
     with pytest.raises(DataError, match="found mode L"):
         RenderedScene(render).frame("rgb_factual", 0)

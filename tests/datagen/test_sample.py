@@ -16,21 +16,11 @@ from datagen.codec import read_npz, read_record, sha256_file, write_json
 from datagen.errors import DataError
 from datagen.figures import keep_difference
 from datagen.jobs import ComposeJob
+from datagen.mask_layers import read_layers, write_layers
 from datagen.metadata import EffectVisibility, SampleMetadata
 from datagen.physics.records import PhysicsCertificate
 from datagen.quadmask import Label, Policy
-from datagen.sample import (
-    LAYERS,
-    METADATA,
-    PHYSICS,
-    REQUIRED_FILES,
-    compose_sample,
-    labels_of,
-    mask_of,
-    read_layers,
-    read_sample,
-    write_layers,
-)
+from datagen.sample import LAYERS, METADATA, PHYSICS, REQUIRED_FILES, compose_sample, labels_of, mask_of, read_sample
 from datagen.spec import World
 from datagen.video import decode_mask, decode_rgb
 

@@ -15,9 +15,10 @@ from synthetic import make_scene, make_spec
 
 from datagen.codec import partial_of, read_npz, sha256_file, write_json, write_npz
 from datagen.config import resolve_config
+from datagen.mask_layers import read_layers, write_layers
 from datagen.quadmask import Label, MaskLayers, Policy, compose_mask
 from datagen.runs import open_run
-from datagen.sample import LAYERS, METADATA, REQUIRED_FILES, compose_sample, read_layers, write_layers
+from datagen.sample import LAYERS, METADATA, REQUIRED_FILES, compose_sample
 from datagen.shards import write_shards
 from datagen.validate import ValidationReport, validate_path
 from datagen.video import decode_mask, decode_rgb, encode_mask, encode_rgb

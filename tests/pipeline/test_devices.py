@@ -33,6 +33,22 @@ def test_device_that_is_not_there(demo_data: Path, tmp_path: Path) -> None:
     assert not (run / "renders").exists() and not RunFolder(root=run).sample_paths()
 
 
+def test_where_a_card_is_by_the_name_that_cycles_gives_it() -> None:
+    from blender_scripts.devices import pci_address  # Blender stays out of the collection of tests
+
+    assert pci_address("CUDA_NVIDIA H100 80GB HBM3_0000:65:00") == "0000:65:00"
+    assert pci_address("CUDA_NVIDIA GeForce RTX 4090_0000:01:00_OptiX") == "0000:01:00"
+    assert pci_address("CPU") == ""
+
+
+def test_a_context_that_cannot_be_kept_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from blender_scripts import cuda
+
+    assert not cuda.keep_context("ffff:ff:ff")  # with a driver, no such card
+    monkeypatch.setattr(cuda, "DRIVER", "libno-such-driver.so")
+    assert not cuda.keep_context("ffff:ff:fe")
+
+
 def test_engine_that_cannot_start(demo_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in NO_EGL.items():
         monkeypatch.setenv(name, value)

@@ -15,8 +15,12 @@ import numpy as np
 import pytest
 import webdataset
 
-from datagen.codec import sha256_file
+from datagen.codec import read_record, sha256_file
+from datagen.frames import RenderedScene
+from datagen.layers import EVIDENCE
 from datagen.runs import RunFolder
+from datagen.sample import evidence_of, read_physics
+from datagen.spec import SceneSpec
 from datagen.video import decode_mask
 from tests.pipeline.conftest import HELD, SMALL, datagen, run_arguments
 
@@ -122,9 +126,23 @@ def test_the_same_spec_gives_the_same_bytes_in_other_processes(
     assert result.returncode == 0, result.stderr
     for patterns in (("samples/*/physics.npz", "samples/*/layers.npz"), ("renders/*/*/*.exr",), ("samples/*/*.mp4",)):
         assert files_of(finished_run, *patterns) == files_of(root, *patterns)
-    for picture in sorted(finished_run.glob("renders/*/rgb_*/*.png")):  # Blender writes its render time into them
+    for picture in sorted(finished_run.glob("renders/*/rgb_*/*.bmp")):
         other = root / picture.relative_to(finished_run)
         assert np.array_equal(imageio.v3.imread(picture), imageio.v3.imread(other)), picture
+
+
+def test_the_evidence_that_a_render_leaves_follows_from_its_layers(finished_run: Path, tmp_path: Path) -> None:
+    run = RunFolder(root=finished_run)
+    for key in run.keys()[:2]:
+        physics, spec = read_physics(run.folder("simulate", key)), read_record(SceneSpec, run.simulated_spec_path(key))
+        without = tmp_path / key
+        shutil.copytree(run.folder("render", key), without, ignore=shutil.ignore_patterns(EVIDENCE))
+        left, derived = (
+            evidence_of(spec, physics, RenderedScene(folder)) for folder in (run.folder("render", key), without)
+        )
+        assert left.removed.any() and (run.folder("render", key) / EVIDENCE).is_file()
+        for name, layer in left.arrays().items():
+            assert np.array_equal(layer, derived.arrays()[name]), name
 
 
 def test_the_mask_says_what_it_should(finished_run: Path) -> None:

@@ -13,10 +13,11 @@ import pytest
 
 from datagen.codec import read_record, sha256_file, write_json
 from datagen.figures import effect_visibility, mask_statistics
+from datagen.mask_layers import read_layers, write_layers
 from datagen.metadata import SampleMetadata
 from datagen.quadmask import MaskLayers, Policy, compose_mask
 from datagen.runs import RunFolder
-from datagen.sample import LAYERS, MASK, METADATA, read_layers, write_layers
+from datagen.sample import LAYERS, MASK, METADATA
 from datagen.video import encode_mask
 from tests.pipeline.conftest import datagen
 
