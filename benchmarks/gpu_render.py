@@ -50,11 +50,16 @@ def make_pairs(data: Path, root: Path, processes: int, count: int, settings: lis
     words += ["--workers", str(processes), "--keep-renders"]
     words += [part for one in ["humoto.split=all", "clips.per_sequence=8", *settings] for part in ("--set", one)]
     datagen(*words)
-    return figures(RunFolder(root=root))
+    return figures(RunFolder(root=root), processes)
 
 
-def figures(run: RunFolder) -> dict[str, Any]:
-    """Of a finished run: pairs an hour, seconds a pair by stage, and what was rendered."""
+def figures(run: RunFolder, processes: int) -> dict[str, Any]:
+    """Of a run: pairs an hour, seconds a pair by stage, and what was rendered.
+
+    Pairs an hour are those made, from the first stage's start to the last one's end: the run's beginning and end, when
+    some processes wait, lower them. "At work" they are how many the processes make while all have work, by Little's
+    law: so many processes over the seconds that a pair takes.
+    """
     made = [path.name for path in run.sample_paths()]
     rows = [row for row in read_rows(run.events) if "started" in row and row["key"] in made]
     wall_s = max(row["started"] + row["wall_s"] for row in rows) - min(row["started"] for row in rows)
@@ -71,6 +76,7 @@ def figures(run: RunFolder) -> dict[str, Any]:
         "pairs": len(made),
         "wall_s": round(wall_s, 1),
         "pairs_an_hour": round(3600 * len(made) / wall_s),
+        "pairs_an_hour_at_work": round(3600 * processes / sum(stages.values())),
         "cpu_s_a_pair": round(sum(row["cpu_s"] for row in rows) / len(made), 1),
         "in_engine_cpu_s": round(float(np.mean([one.engine_cpu_seconds for one in manifests])), 1),
         "s_by_stage": {name: round(seconds, 2) for name, seconds in stages.items()},

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.canvas import Canvas, Drawn
@@ -24,7 +23,7 @@ from blender_scripts.reuse import Unmasked, corners_of, read_layers, stretches, 
 from datagen.evidence import MIN_COVERAGE, RenderedLayers, Seen, dark_of, moved_in_scene, seen_apart, widened
 from datagen.frames import read_rgb
 from datagen.layers import Layer, ReuseReport
-from datagen.regions import RAMP_PX, SPILL_PX, lay_over, spill
+from datagen.regions import RAMP_PX, SPILL_PX, grown, lay_over, spill
 from datagen.spec import World
 from datagen.trajectory import Trajectory
 
@@ -73,7 +72,7 @@ class KeyedPair:
         """All frames of the counterfactual video, once the factual one is there."""
         _, canvas = self.begin(World.COUNTERFACTUAL)
         for state, frames in stretches(self.states[World.COUNTERFACTUAL]):
-            near = ndimage.grey_dilation(self.apart[frames].any(axis=0).view(np.uint8), (2 * NEAR_PX + 1,) * 2) > 0
+            near = grown(self.apart[frames].any(axis=0), NEAR_PX)
             regions = self.from_key[World.COUNTERFACTUAL][frames] & near
             drawn = canvas.draw(state, regions.any(axis=0))
             for frame, region in zip(frames, regions, strict=True):
@@ -100,8 +99,7 @@ class KeyedPair:
         factual, other = read_rgb(source), self.laid(drawn, region)
         apart = apart | spill(factual, other, apart)
         not_drawn = self.from_key[World.COUNTERFACTUAL][frame] & ~region  # there `other` shows the key, not this frame
-        known = ~ndimage.binary_dilation(not_drawn, np.ones((3, 3), dtype=bool), iterations=SPILL_PX)
-        known &= self.drawn[frame].known(factual.shape) & (ndimage.distance_transform_edt(~apart) > RAMP_PX)
+        known = self.drawn[frame].known(factual.shape) & ~grown(not_drawn, SPILL_PX) & ~grown(apart, RAMP_PX)
         self.unmasked.add(self.drawn[frame].over(factual), other, known)
         write_rgb(target, lay_over(factual, other, apart))
 

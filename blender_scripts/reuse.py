@@ -25,7 +25,7 @@ from datagen.frames import LayerFiles, read_rgb
 from datagen.layers import Layer, ReuseReport
 from datagen.physics.records import PhysicsCertificate
 from datagen.quadmask import MaskLayers
-from datagen.regions import RAMP_PX, lay_over, spill
+from datagen.regions import RAMP_PX, bounding_box, grown, lay_over, spill
 
 NOISE_PX = 5  # light that the mask missed is told from noise by a mean over so many pixels
 
@@ -70,8 +70,13 @@ class Unmasked:
         self.counts = np.zeros(256, dtype=np.int64)
 
     def add(self, first: np.ndarray, second: np.ndarray, where: np.ndarray) -> None:
-        """Note two pictures uint8 [height, width, 3]."""
-        change = ndimage.uniform_filter(first.astype(np.float32) - second, (NOISE_PX, NOISE_PX, 0))[where]
+        """Note two pictures uint8 [height, width, 3], where both are known, bool [height, width]."""
+        box = bounding_box(where, NOISE_PX)
+        if box is None:
+            return
+        near = box.slices
+        apart = first[near].astype(np.float32) - second[near]
+        change = ndimage.uniform_filter(apart, (NOISE_PX, NOISE_PX, 0))[where[near]]
         levels = np.rint(np.abs(change)).astype(np.int64)
         self.counts += np.bincount(levels.ravel(), minlength=256)
 
@@ -128,7 +133,7 @@ class Reuse:
         other = drawn.over(base)
         region = region | spill(base, other, region)
         known = drawn.known(base.shape)
-        self.unmasked.add(base, other, known & (ndimage.distance_transform_edt(~region) > RAMP_PX))
+        self.unmasked.add(base, other, known & ~grown(region, RAMP_PX))
         write_rgb(target, lay_over(base, other, region))
 
 

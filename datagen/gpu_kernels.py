@@ -25,6 +25,7 @@ PTX = "kernel_compute_*.ptx.zst"
 ARCHITECTURE = re.compile(r"sm_\d{2,3}")
 QUERY = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total,compute_cap", "--format=csv,noheader")
 TIMEOUT_S = 60.0
+PROCESS_MIB = 2810  # of an H100, which one that renders 672x384 takes; cards of fewer multiprocessors give less
 POLL_S = 0.5
 USUAL_MINUTES = (8, 15)  # sm_90 by ptxas 12.9 on one core: 8 min 13 s of CPU
 LEVEL = 19  # of zstd: the wheel's own files are as small
@@ -38,6 +39,12 @@ class Card:
     driver: str
     memory: str
     architecture: str  # as "sm_90"
+
+    @property
+    def num_processes(self) -> int:
+        """How many that render have room on it; 0 where its memory is not told in MiB."""
+        size, _, unit = self.memory.partition(" ")
+        return int(size) // PROCESS_MIB if unit == "MiB" and size.isdecimal() else 0
 
 
 def nvidia_cards() -> list[Card]:

@@ -74,17 +74,18 @@ def look_at_gpus() -> Iterator[Finding]:
             remedy="datagen warm-gpu" * (not ready),
         )
     if cards:
-        yield _sharing()
+        yield _sharing(sum(card.num_processes for card in cards))
 
 
-def _sharing() -> Finding:
-    """Whether NVIDIA's MPS is there, without which a card serves one process at a time."""
+def _sharing(num_processes: int) -> Finding:
+    """Whether NVIDIA's MPS is there, without which a card serves one process at a time; and how many have room."""
     serving = (Path(os.environ.get(MPS_FOLDER_VARIABLE, MPS_FOLDER)) / "control").exists()
     return Finding(
         area="Machine",
         name="GPU sharing",
         state=State.GOOD if serving else State.ABSENT,
-        found="NVIDIA's MPS serves processes side by side" if serving else "MPS is not started: processes take turns",
+        found=("NVIDIA's MPS serves processes side by side" if serving else "MPS is not started: processes take turns")
+        + f"; memory for about {num_processes} (--workers)" * bool(num_processes),
         needed_for="several workers on one card",
         remedy="" if serving else START_MPS,
     )

@@ -109,6 +109,7 @@ def test_a_card_that_serves_one_process_at_a_time(monkeypatch: pytest.MonkeyPatc
     )
     monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
     assert [finding.remedy for finding in look_at_gpus()] == ["", "nvidia-cuda-mps-control -d"]
+    assert list(look_at_gpus())[-1].found.endswith("; memory for about 8 (--workers)")
     (tmp_path / "control").touch()
     assert all(finding.state is State.GOOD for finding in look_at_gpus())
 
