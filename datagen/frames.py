@@ -9,9 +9,9 @@ import OpenEXR
 from PIL import Image, UnidentifiedImageError
 
 from datagen.errors import DataError, did_you_mean
-from datagen.layers import PICTURE, Layer, RenderManifest, read_manifest
+from datagen.layers import Layer, RenderManifest, read_manifest
 
-EXR_CHANNEL = "V"
+EXR, EXR_CHANNEL = ".exr", "V"
 AGAIN = "delete the render's folder and render the scene again"
 
 
@@ -23,7 +23,7 @@ class LayerFiles:
 
     def __init__(self, root: Path, layer: Layer, num_frames: int) -> None:
         self.root, self.layer, self.num_frames = root, layer, num_frames
-        self.shape = (num_frames, layer.height, layer.width, *((3,) if layer.suffix == PICTURE else ()))
+        self.shape = (num_frames, layer.height, layer.width, *(() if layer.suffix == EXR else (3,)))
         self._last: tuple[bytes, np.ndarray] | None = None
 
     def __len__(self) -> int:
@@ -52,7 +52,7 @@ class LayerFiles:
     def read(self, index: int) -> np.ndarray:
         """A frame: uint8 [height, width, 3] sRGB of a picture, float32 [height, width] of an EXR."""
         path, layer = self.path(index), self.layer
-        picture = read_exr(path) if layer.suffix == ".exr" else read_rgb(path)
+        picture = read_exr(path) if layer.suffix == EXR else read_rgb(path)
         if picture.shape[:2] != (layer.height, layer.width):
             raise DataError(
                 f"{path}: expected {layer.width}x{layer.height} pixels, "
