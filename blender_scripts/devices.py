@@ -76,7 +76,8 @@ def devices_of(device: Device) -> list[str]:
 def switch_on(device: Device, index: int) -> str:
     """Have Cycles use the index-th device of a kind and no other; its name.
 
-    Cycles takes memory for so many paths at once that a card holds a dozen processes; a quarter of that is as fast.
+    Cycles takes memory for so many paths at once that a card holds few processes; with a quarter of that, pictures of
+    few samples are as fast (docs/GPU.md).
     """
     os.environ.setdefault(STATES_VARIABLE, STATES_SHARE)
     chosen = preferences()
