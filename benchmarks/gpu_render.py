@@ -68,9 +68,12 @@ def figures(run: RunFolder, processes: int) -> dict[str, Any]:
     for row in rows:
         stages[row["stage"]] += row["wall_s"] / len(made)
     passes: dict[str, float] = defaultdict(float)
+    cpu_passes: dict[str, float] = defaultdict(float)
     for manifest in manifests:
         for name, seconds in manifest.seconds.items():
             passes[name] += seconds / len(made)
+        for name, seconds in manifest.cpu_seconds.items():
+            cpu_passes[name] += seconds / len(made)
     return {
         "device": manifests[0].device,
         "pairs": len(made),
@@ -81,6 +84,7 @@ def figures(run: RunFolder, processes: int) -> dict[str, Any]:
         "in_engine_cpu_s": round(float(np.mean([one.engine_cpu_seconds for one in manifests])), 1),
         "s_by_stage": {name: round(seconds, 2) for name, seconds in stages.items()},
         "s_by_pass": {name: round(seconds, 2) for name, seconds in passes.items()},
+        "cpu_s_by_pass": {name: round(seconds, 2) for name, seconds in cpu_passes.items()},
         "rendered_share": [
             round(one.reuse.factual_share + one.reuse.rendered_share, 3) for one in manifests if one.reuse
         ],

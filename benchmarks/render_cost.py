@@ -3,9 +3,10 @@
     python benchmarks/render_cost.py RUN [--device cuda] [--frames 20] [--threads 1] [--processes 1]
 
 RUN: a run whose scenes physics has accepted (`datagen plan`, `datagen simulate`). Its first scene is built, and each
-kind of picture rendered in every frame but the first, which is left out: what is measured is the going rate. A picture
-of 64 x 64 pixels costs next to no rays, so it tells what Blender, Cycles' scene and the driver take. Several processes
-begin each kind together; printed are a render's mean over all of them, and how many they make in a second.
+kind of picture rendered in every frame: the first, for which Cycles takes in the scene and opens the device, and the
+going rate after it. A picture of 64 x 64 pixels costs next to no rays, so it tells what Blender, Cycles' scene and the
+driver take. Several processes begin each kind together; printed are a render's mean over all of them, and how many they
+make in a second.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ def measure(
     frames: int,
     threads: int,
     together: Barrier,
-    found: Queue[tuple[str, float, float] | None],
+    found: Queue[tuple[str, tuple[float, ...]] | None],
 ) -> None:
-    """Put a kind of picture with wall and CPU seconds of a render, kind by kind; None at the end."""
+    """Put each kind of picture with wall and CPU seconds of its first render, and of one after it; None at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Blender prints a line for every object of every render
     with started_on_cores(threads):
         from blender_scripts.build_scene import build_scene
@@ -75,16 +76,18 @@ def measure(
     }
     with tempfile.TemporaryDirectory() as scratch:
         for name, (settings, hidden, box) in kinds.items():
-            renderer.prepare(settings)
             path = Path(scratch) / (f"picture{PICTURE}" if name.startswith("picture") else "layer.exr")
             states = [scene.state(World.FACTUAL, hidden, frame) for frame in range(frames + 1)]
+            wall, cpu = time.perf_counter(), time.process_time()
+            renderer.prepare(settings)
             renderer.picture(states[0], path, box)
+            first = time.perf_counter() - wall, time.process_time() - cpu
             together.wait()
             wall, cpu = time.perf_counter(), time.process_time()
             for state in states[1:]:
                 renderer.picture(state, path, box)
             wall, cpu = (time.perf_counter() - wall) / frames, (time.process_time() - cpu) / frames
-            found.put((f"{name} ({renderer.device})", wall, cpu))
+            found.put((f"{name} ({renderer.device})", (*first, wall, cpu)))
     found.put(None)
 
 
@@ -102,7 +105,7 @@ def main() -> None:
     processes = [context.Process(target=measure, args=words, daemon=True) for _ in range(options.processes)]
     for process in processes:
         process.start()
-    figures: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    figures: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     ended = 0
     while ended < options.processes:
         try:
@@ -114,11 +117,13 @@ def main() -> None:
         if one is None:
             ended += 1
             continue
-        name, wall, cpu = one
-        figures[name].append((wall, cpu))
+        name, seconds = one
+        figures[name].append(seconds)
         if len(figures[name]) == options.processes:
-            wall, cpu = (sum(values) / options.processes for values in zip(*figures[name], strict=True))
-            print(f"{name:60} {wall:.3f} s {cpu:.3f} CPU-s {options.processes / wall:6.1f} a second", flush=True)
+            means = [sum(values) / options.processes for values in zip(*figures[name], strict=True)]
+            first, first_cpu, wall, cpu = means
+            rate = f"{wall:.3f} s {cpu:.3f} CPU-s {options.processes / wall:6.1f} a second"
+            print(f"{name:60} {rate}; the first {first:.3f} s {first_cpu:.3f} CPU-s", flush=True)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ class LightReuse:
             write_channel(self.target.path(self.out, frame), light)
 
     def hidden_but(self, wanted: np.ndarray) -> AbstractContextManager[None]:
-        """A stencil around what is wanted, unless it costs more than a card's few samples."""
+        """A stencil around what is wanted; none on a GPU, where so few samples cost less than making it."""
         if self.renderer.on_gpu:
             return nullcontext()
         return self.renderer.stencil.cut(grown(wanted, FILTER_REACH_PX))
