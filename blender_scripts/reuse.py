@@ -19,10 +19,11 @@ from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.canvas import Canvas, Drawn
 from blender_scripts.passes import Settings
 from blender_scripts.renderer import Renderer
+from datagen import mask_layers
 from datagen.codec import read_record
 from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene
 from datagen.frames import LayerFiles, read_rgb
-from datagen.layers import Layer, ReuseReport
+from datagen.layers import EVIDENCE, Layer, ReuseReport
 from datagen.physics.records import PhysicsCertificate
 from datagen.quadmask import MaskLayers
 from datagen.regions import RAMP_PX, bounding_box, grown, lay_over, spill
@@ -43,10 +44,12 @@ def corners_of(physics: Path) -> dict[str, np.ndarray]:
 
 
 def evidence_of(scene: BuiltScene, layers: Mapping[str, Layer], physics: Path, out: Path) -> MaskLayers:
-    """The evidence of the mask, by the finished layers."""
-    moved = moved_in_scene(scene.spec, scene.worlds, scene.staging, corners_of(physics))
-    rendered = read_layers(layers, out, scene.spec.clip.num_frames)
-    return derive_layers(rendered, moved, blur_px=scene.staging.blur_px)
+    """The evidence of the mask, by the finished layers: derived once, and left for composing."""
+    if not (out / EVIDENCE).is_file():
+        moved = moved_in_scene(scene.spec, scene.worlds, scene.staging, corners_of(physics))
+        rendered = read_layers(layers, out, scene.spec.clip.num_frames)
+        mask_layers.write_layers(out / EVIDENCE, derive_layers(rendered, moved, blur_px=scene.staging.blur_px))
+    return mask_layers.read_layers(out / EVIDENCE)
 
 
 def stretches(states: Sequence[SceneState]) -> Iterator[tuple[SceneState, list[int]]]:

@@ -12,8 +12,7 @@ from blender_scripts.keyed_pair import KeyedPair
 from blender_scripts.passes import Settings
 from blender_scripts.renderer import Renderer
 from blender_scripts.reuse import Reuse, evidence_of
-from datagen.layers import EVIDENCE, Layer, ReuseReport
-from datagen.mask_layers import write_layers
+from datagen.layers import Layer, ReuseReport
 from datagen.quadmask import Policy
 
 FACTUAL, COUNTERFACTUAL = "rgb_factual", "rgb_counterfactual"
@@ -61,7 +60,6 @@ class Videos:
         return Reuse(self.renderer, settings, base, target, states, region, self.out).render()
 
     def worlds_apart(self) -> np.ndarray:
-        """What is not KEEP by policy "effects", bool [num_frames, height, width]; the evidence stays for composing."""
+        """What is not KEEP by policy "effects", bool [num_frames, height, width]."""
         evidence = evidence_of(self.renderer.scene, self.layers, self.physics, self.out)
-        write_layers(self.out / EVIDENCE, evidence)
         return np.asarray(evidence.removed | evidence.affected(Policy.EFFECTS))
