@@ -14,6 +14,7 @@ from datagen.regions import (
     footprint,
     grown,
     lay_over,
+    near_squared,
     rectangles,
     spill,
 )
@@ -83,6 +84,16 @@ def test_the_other_picture_shows_in_the_region_only() -> None:
     assert (np.diff(row) <= 0).all() and row[0] > 100 and row[-1] == 100
 
 
+@pytest.mark.parametrize("share", [0.0005, 0.01, 0.5])
+def test_near_distances_are_those_of_a_distance_transform(share: float) -> None:
+    spots = np.random.default_rng(0).random((HEIGHT, WIDTH)) < share
+    spots[0, 0] = True
+    squared, exact = near_squared(spots), np.rint(ndimage.distance_transform_edt(~spots) ** 2)
+    near = exact < (RAMP_PX + 1) ** 2
+    assert np.array_equal(squared[near], exact[near])
+    assert (squared[~near] >= (RAMP_PX + 1) ** 2).all()
+
+
 def test_where_nothing_changed_the_picture_is_the_factual_one() -> None:
     factual = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     assert np.array_equal(lay_over(factual, flat(0), region()), factual)
@@ -93,6 +104,7 @@ def test_a_trace_beside_the_region_is_spill_and_one_far_off_is_not() -> None:
     other[25, 51], other[25, 80], other[25, 38] = 120, 120, 103
     found = spill(flat(100), other, changed)
     assert np.argwhere(found).tolist() == [[25, 51]]
+    assert not spill(flat(100), other, region()).any()
 
 
 @pytest.mark.parametrize("pixels", [1, 2, 4, 5, 8])
