@@ -21,6 +21,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import InputContainer
+from av.video.plane import VideoPlane
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
@@ -36,6 +37,9 @@ PRESET = "medium"
 STEADY = ("x264-params", "no-mbtree=1")
 SHIFT = 16  # fixed-point bits of the colour conversion
 NEUTRAL = 128
+# ITU-R BT.601, from (red, green, blue) of 0 to 255: Y' of 219 levels; (Cb, Cr) of 224, [3, 2].
+LUMA = np.array([0.299, 0.587, 0.114]) * (219 / 255)
+CHROMA = np.array([[-0.299 / 1.772, 0.5], [-0.587 / 1.772, -0.587 / 1.402], [0.5, -0.114 / 1.402]]) * (224 / 255)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,40 +194,45 @@ def _stacked(path: Path, frames: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def _refuse_changed(path: Path, mask: np.ndarray) -> None:
-    decoded = decode_grey(path)
-    if decoded.shape != mask.shape:
-        shapes = f"wrote a mask of shape {mask.shape}, read back {decoded.shape}"
-        raise DataError(f"{path}: {shapes}; the codec is not lossless")
-    wrong = np.flatnonzero((decoded != mask).any(axis=(1, 2)))
-    if len(wrong):
-        values = np.unique(decoded[wrong[0]]).tolist()
-        raise DataError(f"{path}: frame {wrong[0]} came back with values {values[:8]}; the codec is not lossless")
+    """Compare what was stored, plane by plane: with neutral chroma every RGB reader shows the luma as it is."""
+    count = 0
+    with av.open(str(path)) as container:
+        for frame in container.decode(_video_stream(container, path)):
+            luma, *chroma = (_pixels(plane) for plane in frame.planes)
+            if count == len(mask) or any(plane.shape != mask.shape[1:] for plane in (luma, *chroma)):
+                found = f"frame {count} as {frame.format.name} {luma.shape}"
+                raise DataError(f"{path}: wrote a mask of shape {mask.shape}, read back {found}")
+            if (luma != mask[count]).any() or any((plane != NEUTRAL).any() for plane in chroma):
+                values = np.unique(luma).tolist()
+                raise DataError(f"{path}: frame {count} came back with values {values[:8]}; the codec is not lossless")
+            count += 1
+    if count != len(mask):
+        raise DataError(f"{path}: wrote a mask of {len(mask)} frames, read back {count}; the codec is not lossless")
 
 
 def _yuv_of(rgb: np.ndarray, halve_chroma: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Limited-range Y'CbCr planes uint8 of sRGB uint8 [height, width, 3], by ITU-R BT.601, in fixed point."""
-    red, green, blue = (rgb[..., channel].astype(np.int32) for channel in range(3))
-    luma = _weighted((red, green, blue), (0.299, 0.587, 0.114), 219 / 255, 16)
+    height, width = rgb.shape[:2]
+    luma = _weighted(rgb, LUMA, 16)
     if halve_chroma:
-        red, green, blue = _sum_2x2(red), _sum_2x2(green), _sum_2x2(blue)
-    scale = 224 / 255 / (4 if halve_chroma else 1)
-    cb = _weighted((red, green, blue), (-0.299 / 1.772, -0.587 / 1.772, 0.5), scale, NEUTRAL)
-    cr = _weighted((red, green, blue), (0.5, -0.587 / 1.402, -0.114 / 1.402), scale, NEUTRAL)
-    return luma, cb, cr
+        rows = np.add(rgb[0::2], rgb[1::2], dtype=np.uint16)
+        height, width = height // 2, width // 2
+        chroma = _weighted(rows.reshape(height, width, 6), np.tile(CHROMA / 4, (2, 1)), NEUTRAL)
+    else:
+        chroma = _weighted(rgb, CHROMA, NEUTRAL)
+    return luma, chroma[..., 0], chroma[..., 1]
 
 
-def _weighted(
-    channels: tuple[np.ndarray, np.ndarray, np.ndarray], weights: tuple[float, float, float], scale: float, offset: int
-) -> np.ndarray:
-    """Rounded weighted sum plus offset, uint8; fixed point, so that it is the same on every machine."""
-    total = np.full(channels[0].shape, (offset << SHIFT) + (1 << (SHIFT - 1)), dtype=np.int32)
-    for channel, weight in zip(channels, weights, strict=True):
-        total += channel * round(weight * scale * (1 << SHIFT))
-    return np.clip(total >> SHIFT, 0, 255).astype(np.uint8)
+def _weighted(values: np.ndarray, weights: np.ndarray, offset: int) -> np.ndarray:
+    """Rounded weighted sums over the last axis plus offset, uint8; the same on every machine.
 
-
-def _sum_2x2(channel: np.ndarray) -> np.ndarray:
-    return np.asarray(channel[0::2, 0::2] + channel[0::2, 1::2] + channel[1::2, 0::2] + channel[1::2, 1::2])
+    Every product and partial sum is a multiple of 2^-`SHIFT` below 256, so float32 holds it exactly, in whatever order
+    it is summed.
+    """
+    fixed = (np.rint(weights * (1 << SHIFT)) / (1 << SHIFT)).astype(np.float32)
+    total = values @ fixed
+    total += np.float32(offset + 0.5)
+    return total.astype(np.uint8)
 
 
 def _picture(planes: tuple[np.ndarray, np.ndarray, np.ndarray], coding: _Coding) -> av.VideoFrame:
@@ -231,10 +240,13 @@ def _picture(planes: tuple[np.ndarray, np.ndarray, np.ndarray], coding: _Coding)
     height, width = planes[0].shape
     frame = av.VideoFrame(width, height, coding.pixel_format)
     for plane, values in zip(frame.planes, planes, strict=True):
-        padded = np.zeros((plane.height, plane.line_size), dtype=np.uint8)
-        padded[:, : values.shape[1]] = values
-        plane.update(padded.tobytes())
+        _pixels(plane)[:] = values
     return frame
+
+
+def _pixels(plane: VideoPlane) -> np.ndarray:
+    """The memory of a frame's plane, uint8 [height, width]."""
+    return np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
 def _encode(
