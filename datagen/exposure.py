@@ -39,8 +39,8 @@ def measure_exposure(frames: np.ndarray) -> Exposure:
     for frame in frames:
         luma = frame @ LUMA
         means.append(float(luma.mean()))
-        black.append(float((luma < BLACK_BELOW).mean()))
-        white.append(float((luma > WHITE_ABOVE).mean()))
+        black.append(np.count_nonzero(luma < BLACK_BELOW) / luma.size)
+        white.append(np.count_nonzero(luma > WHITE_ABOVE) / luma.size)
     return Exposure(darkest_mean=min(means), brightest_mean=max(means), black=max(black), white=max(white))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from scipy import ndimage
 
 from datagen.metadata import EffectVisibility, KeepDifference, MaskStatistics
-from datagen.quadmask import Label, MaskLayers, Policy, compose_mask
+from datagen.quadmask import Label, MaskLayers, Policy
 
 MAX_KEEP_MEAN = 0.5  # levels of 255
 MAX_KEEP_P999 = 4.0
@@ -27,17 +27,27 @@ MIN_VISIBLE_FRAMES = 0.2
 
 def mask_statistics(mask: np.ndarray, policy: Policy) -> MaskStatistics:
     """Share and number of frames of each label in a quadmask uint8 [num_frames, height, width]."""
-    present = {label: mask == label for label in Label}
+    pixels = {label: pixels_per_frame(mask == label) for label in Label}
     return MaskStatistics(
         policy=policy.value,
-        share={label.name: float(where.mean()) for label, where in present.items()},
-        num_frames={label.name: int(where.any(axis=(1, 2)).sum()) for label, where in present.items()},
+        share={label.name: int(counts.sum()) / mask.size for label, counts in pixels.items()},
+        num_frames={label.name: int(np.count_nonzero(counts)) for label, counts in pixels.items()},
     )
 
 
-def keep_differences(full: np.ndarray, removed: np.ndarray, layers: MaskLayers) -> dict[str, KeepDifference]:
-    """How far two videos uint8 [num_frames, height, width, 3] differ where each policy says that they do not."""
-    return {policy.value: keep_difference(full, removed, compose_mask(layers, policy)) for policy in Policy}
+def pixels_per_frame(where: np.ndarray) -> np.ndarray:
+    """How many pixels of each frame are set in bool [num_frames, height, width], int64 [num_frames]."""
+    return np.array([np.count_nonzero(frame) for frame in where], dtype=np.int64)
+
+
+def keep_differences(
+    full: np.ndarray, removed: np.ndarray, masks: Mapping[Policy, np.ndarray]
+) -> dict[str, KeepDifference]:
+    """How far two videos uint8 [num_frames, height, width, 3] differ where the mask of a policy says that they do not.
+
+    masks: by policy, quadmasks uint8 [num_frames, height, width].
+    """
+    return {policy.value: keep_difference(full, removed, mask) for policy, mask in masks.items()}
 
 
 def keep_difference(full: Iterable[np.ndarray], removed: Iterable[np.ndarray], mask: np.ndarray) -> KeepDifference:
@@ -45,11 +55,11 @@ def keep_difference(full: Iterable[np.ndarray], removed: Iterable[np.ndarray], m
     counts = np.zeros(256, dtype=np.int64)
     for first, second, labels in zip(full, removed, mask, strict=True):
         keep = (labels == Label.KEEP).ravel()
-        distance = (np.maximum(first, second) - np.minimum(first, second)).ravel()
-        differ = np.flatnonzero(distance > 0)  # mostly few; a bool array is searched faster
-        beyond = np.bincount(distance[differ][keep[differ // 3]], minlength=256)
-        counts += beyond
-        counts[0] += 3 * int(keep.sum()) - int(beyond.sum())
+        differ = np.flatnonzero(first != second)  # mostly few
+        differ = differ[keep[differ // 3]]
+        one, other = first.ravel()[differ], second.ravel()[differ]
+        counts += np.bincount(np.maximum(one, other) - np.minimum(one, other), minlength=256)
+        counts[0] += 3 * np.count_nonzero(keep) - len(differ)
     total = int(counts.sum())
     mean = float(counts @ np.arange(256) / total) if total else 0.0
     p999 = float(np.searchsorted(np.cumsum(counts), 0.999 * total)) if total else 0.0
@@ -98,7 +108,8 @@ def lateness(full: np.ndarray, removed: np.ndarray, mask: np.ndarray) -> float:
 
 def effect_visibility(layers: MaskLayers) -> EffectVisibility:
     """How much of each frame changes because of the removal, by policy "void"."""
-    share = layers.affected(Policy.VOID).mean(axis=(1, 2))
+    affected = layers.affected(Policy.VOID)
+    share = pixels_per_frame(affected) / affected[0].size
     visible_frames = float((share > MIN_VISIBLE_SHARE).mean())
     return EffectVisibility(
         share_per_frame=tuple(round(float(one), 6) for one in share),

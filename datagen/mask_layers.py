@@ -35,7 +35,7 @@ def read_layers(path: Path, contents: bytes | None = None) -> MaskLayers:
             found = f"{arrays[name].dtype} {arrays[name].shape}"
             raise DataError(f"{path}: '{name}': expected uint8 {expected}, found {found}")
     unpacked = {
-        name: np.unpackbits(arrays[name], axis=1, count=height * width).reshape(num_frames, height, width).astype(bool)
+        name: np.unpackbits(arrays[name], axis=1, count=height * width).reshape(num_frames, height, width).view(bool)
         for name in names
     }
     return MaskLayers(**unpacked)

@@ -109,10 +109,10 @@ def fill_sample(
     full, removed = scene.frames("rgb_factual"), scene.frames("rgb_counterfactual")
     check_exposure(spec.key, {RGB_FULL: full, RGB_REMOVED: removed})
     layers = with_spill(evidence_of(spec, simulated, scene), full, removed)
-    mask = compose_mask(layers, wanted)
+    masks = {one: compose_mask(layers, one) for one in Policy}
     encode_rgb(folder / RGB_FULL, full, spec.clip.fps)
     encode_rgb(folder / RGB_REMOVED, removed, spec.clip.fps)
-    encode_mask(folder / MASK, mask, spec.clip.fps)
+    encode_mask(folder / MASK, masks[wanted], spec.clip.fps)
     write_layers(folder / LAYERS, layers)
     write_npz(folder / PHYSICS, physics_arrays(spec, simulated))
     write_json(folder / PROMPT, {"bg": simulated.certificate.caption})
@@ -120,8 +120,8 @@ def fill_sample(
         encode_rgb(folder / name, scene.frames(layer), spec.clip.fps)
     write_geometry(spec, simulated.worlds, simulated.staging, render, folder)
     figures = {
-        "mask": mask_statistics(mask, wanted),
-        "keep_difference": keep_differences(full, removed, layers),
+        "mask": mask_statistics(masks[wanted], wanted),
+        "keep_difference": keep_differences(full, removed, masks),
         "effect": effect_visibility(layers),
     }
     names = sorted({*REQUIRED_FILES, *geometry_files(spec.layers), *extra_videos(spec.layers)})
