@@ -17,7 +17,7 @@ from blender_scripts.renderer import Renderer
 from blender_scripts.stencil import FILTER_REACH_PX
 from datagen.frames import read_rgb
 from datagen.layers import PICTURE, Layer
-from datagen.regions import BOX_COST, MARGIN_PX, Box, grown
+from datagen.regions import BOX_COST, MARGIN_PX, Box, grown, whole_pixels
 
 SCRATCH = f"scratch{PICTURE}"
 STENCIL_BOX_COST = 0.25  # of a full picture, where a stencil hides the rest of a box: that costs little
@@ -44,7 +44,7 @@ class Drawn:
         """The picture, uint8 [height, width, 3], with the parts in it."""
         result = picture.copy()
         for part in self.parts:
-            np.copyto(result[part.box.slices], part.pixels, where=part.shown[..., None])
+            np.copyto(whole_pixels(result[part.box.slices]), whole_pixels(part.pixels), where=part.shown)
         return result
 
     def known(self, shape: tuple[int, ...]) -> np.ndarray:

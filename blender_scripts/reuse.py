@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.canvas import Canvas, Drawn
@@ -26,7 +25,7 @@ from datagen.frames import LayerFiles, read_rgb
 from datagen.layers import EVIDENCE, Layer, ReuseReport
 from datagen.physics.records import PhysicsCertificate
 from datagen.quadmask import MaskLayers
-from datagen.regions import RAMP_PX, bounding_box, grown, lay_over, spill
+from datagen.regions import RAMP_PX, bounding_box, grown, lay_over, levels_at, spill, square_sums
 
 NOISE_PX = 5  # light that the mask missed is told from noise by a mean over so many pixels
 
@@ -78,9 +77,8 @@ class Unmasked:
         if box is None:
             return
         near = box.slices
-        apart = first[near].astype(np.float32) - second[near]
-        change = ndimage.uniform_filter(apart, (NOISE_PX, NOISE_PX, 0))[where[near]]
-        levels = np.rint(np.abs(change)).astype(np.int64)
+        total = levels_at(square_sums(first[near].astype(np.int16) - second[near], NOISE_PX), where[near])
+        levels = (np.abs(total) + NOISE_PX**2 // 2) // NOISE_PX**2  # of the mean, to the nearest
         self.counts += np.bincount(levels.ravel(), minlength=256)
 
     @property
