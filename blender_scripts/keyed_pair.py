@@ -20,7 +20,7 @@ from blender_scripts.canvas import Canvas, Drawn
 from blender_scripts.passes import Settings
 from blender_scripts.renderer import Renderer
 from blender_scripts.reuse import Unmasked, corners_of, read_layers, stretches, write_rgb
-from datagen.evidence import MIN_COVERAGE, RenderedLayers, Seen, dark_of, moved_in_scene, seen_apart, widened
+from datagen.evidence import RenderedLayers, Seen, dark_of, moved_in_scene, seen_apart, widened
 from datagen.frames import read_rgb
 from datagen.layers import Layer, ReuseReport
 from datagen.regions import RAMP_PX, SPILL_PX, grown, lay_over, spill
@@ -52,7 +52,8 @@ class KeyedPair:
         self.canvas = {world: Canvas(renderer, layer, out) for world, layer in self.layers.items()}
         self.apart, self.unmasked = apart, Unmasked()
         rendered, corners = read_layers(layers, out, len(apart)), corners_of(physics)
-        self.from_key = {world: from_key(renderer.scene, world, rendered, corners) for world in World}
+        dark = dark_of(rendered)
+        self.from_key = {world: from_key(renderer.scene, world, rendered, corners, dark) for world in World}
         self.key = np.zeros(0, dtype=np.uint8)
         self.drawn: dict[int, Drawn] = {}  # of the factual video
 
@@ -116,9 +117,9 @@ class KeyedPair:
 
 
 def from_key(
-    scene: BuiltScene, world: World, rendered: RenderedLayers, corners: Mapping[str, np.ndarray]
+    scene: BuiltScene, world: World, rendered: RenderedLayers, corners: Mapping[str, np.ndarray], dark: float
 ) -> np.ndarray:
-    """Where each frame of a world differs from the key, bool [num_frames, height, width]."""
+    """Where each frame of a world differs from the key, bool [num_frames, height, width]; dark: see `dark_of`."""
     last = scene.worlds[World.COUNTERFACTUAL]
     still = Trajectory.from_poses(last.names, last.fps, np.repeat(last.poses[-1:], last.num_frames, axis=0))
     worlds = {World.FACTUAL: scene.worlds[world], World.COUNTERFACTUAL: still}
@@ -126,7 +127,7 @@ def from_key(
     for person in scene.spec.people:
         moved[:-1, scene.spec.ids()[person.name]] = True  # whoever is not removed may be elsewhere in every frame
     views = (seen(rendered, world, frame) for frame in range(len(moved)))
-    key, dark = seen(rendered, World.COUNTERFACTUAL, len(moved) - 1), dark_of(rendered)
+    key = seen(rendered, World.COUNTERFACTUAL, len(moved) - 1)
     apart = [seen_apart(view, key, flags, dark) for view, flags in zip(views, moved, strict=True)]
     extents = [max(one.removed, one.moved, one.light) for one in scene.staging.blur_px] or [0.0] * len(apart)
     return np.stack([widened(region, extent) for region, extent in zip(apart, extents, strict=True)])
@@ -134,12 +135,8 @@ def from_key(
 
 def seen(rendered: RenderedLayers, world: World, frame: int) -> Seen:
     """A frame of a world."""
-    coverage = rendered.removed_coverage[frame] > MIN_COVERAGE
-    factual = world is World.FACTUAL
-    ids = rendered.ids_hidden if factual else rendered.ids_counterfactual
-    light = rendered.light_factual if factual else rendered.light_counterfactual
-    return Seen(
-        ids=np.rint(ids[frame]).astype(np.int64),
-        removed=coverage if factual else np.zeros_like(coverage),
-        light=light[frame],
-    )
+    if world is World.FACTUAL:
+        removed = rendered.removed_coverage[frame] > 0
+        return Seen(ids=rendered.ids_hidden[frame], removed=removed, light=rendered.light_factual[frame])
+    ids, light = rendered.ids_counterfactual[frame], rendered.light_counterfactual[frame]
+    return Seen(ids=ids, removed=np.zeros(ids.shape, dtype=bool), light=light)

@@ -12,20 +12,18 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
-from scipy import ndimage
 
 from datagen.camera import Lens, in_camera, lens_of
 from datagen.errors import DataError
 from datagen.light_change import DARK_SHARE, change_of_light, contested, fine_change, undecided
 from datagen.placement import Blur, Staging
 from datagen.quadmask import MaskLayers, Policy
-from datagen.regions import grown, spill
+from datagen.regions import bounding_box, grown, near_squared, spill
 from datagen.spec import SceneSpec, World
 from datagen.trajectory import Trajectory, place
 
 MIN_MOVE_M = 0.001
 MIN_MOVE_PX = 0.25
-MIN_COVERAGE = 1e-4  # below it, a share of a pixel is rounding
 NEAREST_DEPTH_M = 0.1
 OPTIONAL_LAYERS = ("moved_hidden", "moved_counterfactual", "fine_hidden", "fine_counterfactual")
 
@@ -104,10 +102,13 @@ def _check_layer(name: str, layer: Clip, expected: tuple[int, ...], num_frames: 
 def _picture(rendered: RenderedLayers, name: str, frame: int) -> np.ndarray:
     """One frame of a layer; raises `DataError` for values that are no numbers, or below 0."""
     picture = np.asarray(getattr(rendered, name)[frame])
-    if not np.isfinite(picture).all():
+    if picture.dtype.kind == "u" or not picture.size:
+        return picture
+    least, most = picture.min(), picture.max()  # one that is no number makes both of them none
+    if not np.isfinite([least, most]).all():
         raise DataError(f"layer '{name}': frame {frame} holds values that are no numbers; render the scene again")
-    if picture.size and picture.min() < 0:
-        raise DataError(f"layer '{name}': frame {frame} holds {picture.min():g}; expected values of 0 or more")
+    if least < 0:
+        raise DataError(f"layer '{name}': frame {frame} holds {least:g}; expected values of 0 or more")
     return picture
 
 
@@ -138,7 +139,7 @@ def _derive_frame(
     """The five layers of one frame, in the order of `MaskLayers`."""
     names = [field.name for field in fields(rendered) if getattr(rendered, field.name) is not None]
     seen = {name: _picture(rendered, name, frame) for name in names}
-    removed = seen["removed_coverage"] > MIN_COVERAGE
+    removed = seen["removed_coverage"] > 0
     before, after = _moved_surfaces(seen, moved, frame, edge_px)
     moving = before | after
     coarse = seen["light_hidden"], seen["light_counterfactual"]
@@ -154,15 +155,16 @@ def _moved_surfaces(
     seen: Mapping[str, np.ndarray], moved: np.ndarray, frame: int, edge_px: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """`moved_before` and `moved_after` of one frame, bool [height, width], by its layers of ids and silhouettes."""
-    before, after = _surfaces_apart(
-        _as_ids(seen["ids_hidden"], moved, "ids_hidden", frame),
-        _as_ids(seen["ids_counterfactual"], moved, "ids_counterfactual", frame),
-        moved[frame],
-        edge_px if "moved_hidden" not in seen else 0,
-    )
+    for name in ("ids_hidden", "ids_counterfactual"):
+        if (found := seen[name].max()) >= moved.shape[1]:
+            last = moved.shape[1] - 1
+            raise DataError(f"layer '{name}': frame {frame} holds id {found:g}; the scene's ids end at {last}")
+    before, after = _surfaces_apart(seen["ids_hidden"], seen["ids_counterfactual"], moved[frame])
+    if "moved_hidden" not in seen:
+        before, after = grown(before, edge_px), grown(after, edge_px)
     if "moved_hidden" in seen and "moved_counterfactual" in seen:
-        before = before | (seen["moved_hidden"] > MIN_COVERAGE)
-        after = after | (seen["moved_counterfactual"] > MIN_COVERAGE)
+        before = before | (seen["moved_hidden"] > 0)
+        after = after | (seen["moved_counterfactual"] > 0)
     return before, after
 
 
@@ -201,33 +203,30 @@ def _blurred(layers: tuple[np.ndarray, ...], extent: Blur) -> tuple[np.ndarray, 
 
 def widened(region: np.ndarray, pixels: float) -> np.ndarray:
     """A region bool [height, width] and all that is at most so many pixels from it; a part counts as a whole one."""
-    if not pixels or not region.any():
+    reach = math.ceil(pixels)
+    box = bounding_box(region, reach) if reach else None
+    if box is None:
         return region
-    return np.asarray(ndimage.distance_transform_edt(~region) <= math.ceil(pixels))
+    wider = np.zeros_like(region)
+    wider[box.slices] = near_squared(region[box.slices], reach) <= reach**2
+    return wider
 
 
 def seen_apart(first: Seen, second: Seen, moved: np.ndarray, dark: float, edge_px: int = 1) -> np.ndarray:
     """Where two views of a scene differ, by surfaces or by light, bool [height, width]; moved: bool [max id + 1]."""
-    before, after = _surfaces_apart(first.ids, second.ids, moved, edge_px)
-    surfaces = before | after | first.removed | second.removed
+    before, after = _surfaces_apart(first.ids, second.ids, moved)
+    surfaces = grown(before | after, edge_px) | first.removed | second.removed
     return surfaces | change_of_light(first.light, second.light, surfaces, dark)
 
 
-def _as_ids(picture: np.ndarray, moved: np.ndarray, name: str, frame: int) -> np.ndarray:
-    """Ids as integers; raises `DataError` for one that no object has."""
-    ids = np.rint(picture).astype(np.int64)
-    if ids.max() >= moved.shape[1]:
-        last = moved.shape[1] - 1
-        raise DataError(f"layer '{name}': frame {frame} holds id {ids.max()}; the scene's ids end at {last}")
-    return ids
-
-
-def _surfaces_apart(
-    hidden: np.ndarray, counterfactual: np.ndarray, moved: np.ndarray, edge_px: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """`moved_before` and `moved_after` of one frame, bool [height, width]; `moved` is bool [max id + 1]."""
-    differ = hidden != counterfactual
-    return grown(moved[hidden] | differ, edge_px), grown(moved[counterfactual] | differ, edge_px)
+def _surfaces_apart(hidden: np.ndarray, counterfactual: np.ndarray, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`moved_before` and `moved_after` of one frame by ids at pixels' centres; `moved` is bool [max id + 1]."""
+    before = hidden != counterfactual
+    after = before.copy()
+    for one in np.flatnonzero(moved).tolist():
+        before |= hidden == one
+        after |= counterfactual == one
+    return before, after
 
 
 def dark_of(rendered: RenderedLayers) -> float:

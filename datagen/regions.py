@@ -237,7 +237,7 @@ def _ramped(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.nd
     """What `lay_over` returns, at the cost of all pixels."""
     result = factual.copy()
     np.copyto(whole_pixels(result), whole_pixels(other), where=region)
-    squared = near_squared(region)
+    squared = near_squared(region, RAMP_PX)
     ring = (squared > 0) & (squared < (RAMP_PX + 1) ** 2)
     weight = 1 - np.sqrt(squared[ring].astype(np.float64)) / (RAMP_PX + 1)
     weight = (weight * weight * (3 - 2 * weight))[:, None]
@@ -247,19 +247,20 @@ def _ramped(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.nd
     return result
 
 
-def near_squared(region: np.ndarray) -> np.ndarray:
-    """Squared distance in pixels to a region bool [height, width], uint8; beyond `RAMP_PX`, some larger number.
+def near_squared(region: np.ndarray, reach_px: int) -> np.ndarray:
+    """Squared distance in pixels to a region bool [height, width], or (reach_px + 1)^2 where that is less; integers.
 
-    First along columns, then over rows, by shifts: for so short a way much cheaper than a distance transform.
+    First along columns, then over rows, by shifts: for a short reach much cheaper than a distance transform.
     """
-    along = np.where(region, 0, RAMP_PX + 1).astype(np.uint8)
+    beyond = reach_px + 1
+    along = np.where(region, 0, beyond).astype(np.min_scalar_type(2 * beyond**2))
     column = along.copy()
-    for step in range(1, RAMP_PX + 1):
-        np.minimum(column[step:], along[:-step] + np.uint8(step), out=column[step:])
-        np.minimum(column[:-step], along[step:] + np.uint8(step), out=column[:-step])
+    for step in range(1, beyond):
+        np.minimum(column[step:], along[:-step] + step, out=column[step:])
+        np.minimum(column[:-step], along[step:] + step, out=column[:-step])
     squared = column * column
     nearest = squared.copy()
-    for step in range(1, RAMP_PX + 1):
-        np.minimum(nearest[:, step:], squared[:, :-step] + np.uint8(step * step), out=nearest[:, step:])
-        np.minimum(nearest[:, :-step], squared[:, step:] + np.uint8(step * step), out=nearest[:, :-step])
+    for step in range(1, beyond):
+        np.minimum(nearest[:, step:], squared[:, :-step] + step * step, out=nearest[:, step:])
+        np.minimum(nearest[:, :-step], squared[:, step:] + step * step, out=nearest[:, :-step])
     return nearest

@@ -85,14 +85,13 @@ def test_the_other_picture_shows_in_the_region_only() -> None:
     assert (np.diff(row) <= 0).all() and row[0] > 100 and row[-1] == 100
 
 
+@pytest.mark.parametrize("reach", [1, RAMP_PX, 20])
 @pytest.mark.parametrize("share", [0.0005, 0.01, 0.5])
-def test_near_distances_are_those_of_a_distance_transform(share: float) -> None:
+def test_near_distances_are_those_of_a_distance_transform(share: float, reach: int) -> None:
     spots = np.random.default_rng(0).random((HEIGHT, WIDTH)) < share
     spots[0, 0] = True
-    squared, exact = near_squared(spots), np.rint(ndimage.distance_transform_edt(~spots) ** 2)
-    near = exact < (RAMP_PX + 1) ** 2
-    assert np.array_equal(squared[near], exact[near])
-    assert (squared[~near] >= (RAMP_PX + 1) ** 2).all()
+    exact = np.rint(ndimage.distance_transform_edt(~spots) ** 2)
+    assert np.array_equal(near_squared(spots, reach), np.minimum(exact, (reach + 1) ** 2))
 
 
 def test_where_nothing_changed_the_picture_is_the_factual_one() -> None:
