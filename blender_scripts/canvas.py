@@ -21,7 +21,6 @@ from datagen.regions import BOX_COST, MARGIN_PX, Box, grown, whole_pixels
 
 SCRATCH = f"scratch{PICTURE}"
 STENCIL_BOX_COST = 0.25  # of a full picture, where a stencil hides the rest of a box: that costs little
-MIN_HIDDEN = 0.02  # of a full picture: making a stencil costs more than to render less
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +89,6 @@ class Canvas:
         if self.renderer.can_cut:
             through, boxes = grown(region, MARGIN_PX), self.renderer.boxes(region, box_cost=STENCIL_BOX_COST)
             hidden = sum(int((~through[box.slices]).sum()) for box in boxes if box)
-            if hidden > MIN_HIDDEN * region.size:
+            if hidden > self.renderer.least_hidden * region.size:
                 return Plan(boxes=boxes, through=through)
         return Plan(boxes=self.renderer.boxes(region, box_cost=BOX_COST))

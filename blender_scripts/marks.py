@@ -7,7 +7,6 @@ seen behind. Only a box around what moves is rendered, with three taps a pixel's
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from blender_scripts.build_scene import STILL_M, STILL_QUATERNION, BuiltScene, SceneState
-from blender_scripts.exr import read_pixels, write_channel
+from blender_scripts.exr import read_pixels
 from blender_scripts.passes import TAPS, mark_settings
 from blender_scripts.renderer import Renderer
 from blender_scripts.reuse import corners_of, stretches
 from datagen.evidence import moved_in_scene
-from datagen.layers import Layer
 from datagen.regions import Box, footprint
 from datagen.spec import World
 
@@ -31,7 +29,7 @@ COUNTERFACTUAL_LAYERS = ("ids_counterfactual", "moved_counterfactual")
 
 @dataclass(frozen=True, kw_only=True)
 class Marked:
-    """What a picture of marks says, float32 [height, width] each: ids, and coverages in 0..1."""
+    """What a picture of marks says, [height, width] each: ids uint16, and coverages uint8, in 255ths of a pixel."""
 
     ids: np.ndarray
     removed: np.ndarray
@@ -39,10 +37,10 @@ class Marked:
 
 
 class Marks:
-    """Renders the layers `ids_*`, `moved_*` and `removed_coverage`."""
+    """Fills the layers `ids_*`, `moved_*` and `removed_coverage`, arrays [num_frames, height, width]."""
 
-    def __init__(self, renderer: Renderer, layers: Mapping[str, Layer], physics: Path, out: Path) -> None:
-        self.renderer, self.scene, self.layers, self.out = renderer, renderer.scene, layers, out
+    def __init__(self, renderer: Renderer, stacks: Mapping[str, np.ndarray], physics: Path, out: Path) -> None:
+        self.renderer, self.scene, self.stacks, self.out = renderer, renderer.scene, stacks, out
         self.ids = self.scene.spec.ids()
         self.moved = moved_in_scene(self.scene.spec, self.scene.worlds, self.scene.staging, corners_of(physics))
         self.loose = loose_things(self.scene)
@@ -70,7 +68,7 @@ class Marks:
             self.states(World.COUNTERFACTUAL, (*self.scene.spec.removed, *people, *self.loose))
         ):
             self.renderer.picture(state, self.out / SCRATCH)
-            self.stage += [read_pixels(self.out / SCRATCH)[..., 0].astype(np.float32)] * len(frames)
+            self.stage += [read_pixels(self.out / SCRATCH)[..., 0].astype(np.uint16)] * len(frames)
 
     def render_factual(self) -> None:
         """What F shows of what is removed, and H of the rest."""
@@ -79,11 +77,11 @@ class Marks:
             moved = self.moved_ids(frame)
             if last is not None and moved == last[1] and state.looks_like(last[0]):
                 for name in FACTUAL_LAYERS:
-                    self.copy(name, last[0].frame, name, frame)
+                    self.stacks[name][frame] = self.stacks[name][last[0].frame]
                 continue
-            marked = self.draw(state, moved)
+            marked = self.draw(state)
             for name, values in zip(FACTUAL_LAYERS, (marked.removed, marked.ids, marked.moved), strict=True):
-                self.write(name, frame, values)
+                self.stacks[name][frame] = values
             last = state, moved
 
     def render_counterfactual(self) -> None:
@@ -94,49 +92,36 @@ class Marks:
             moved = self.moved_ids(frame)
             if last is not None and moved == last[1] and state.looks_like(last[0]):
                 for name in COUNTERFACTUAL_LAYERS:
-                    self.copy(name, last[0].frame, name, frame)
+                    self.stacks[name][frame] = self.stacks[name][last[0].frame]
             elif state.looks_like(hidden[frame]):
                 for source, name in zip(FACTUAL_LAYERS[1:], COUNTERFACTUAL_LAYERS, strict=True):
-                    self.copy(source, frame, name, frame)
+                    self.stacks[name][frame] = self.stacks[source][frame]
             else:
-                marked = self.draw(state, moved)
+                marked = self.draw(state)
                 for name, values in zip(COUNTERFACTUAL_LAYERS, (marked.ids, marked.moved), strict=True):
-                    self.write(name, frame, values)
+                    self.stacks[name][frame] = values
                 last = state, moved
 
     def moved_ids(self, frame: int) -> frozenset[int]:
         """Ids of the things that are elsewhere in the other world."""
         return frozenset(np.flatnonzero(self.moved[frame]).tolist())
 
-    def draw(self, state: SceneState, moved: frozenset[int]) -> Marked:
+    def draw(self, state: SceneState) -> Marked:
         """Render a state in a box around what can move, over the stage."""
         height, width = self.stage[state.frame].shape
         ids = self.stage[state.frame].copy()
-        removed, elsewhere = np.zeros((2, height, width), dtype=np.float32)
+        removed, elsewhere = np.zeros((2, height, width), dtype=np.uint8)
         people = tuple(name for name, _ in state.mocap_frames)
         seen = tuple(name for name in state.names if name in self.loose or name in self.scene.spec.removed) + people
         if seen:
             box = self.renderer.box_of(state, seen) or Box(left=0, top=0, right=width, bottom=height)
             self.renderer.picture(state, self.out / SCRATCH, box.finer(TAPS))
             shown = read_pixels(self.out / SCRATCH)
-            ids[box.slices] = shown[TAPS // 2 :: TAPS, TAPS // 2 :: TAPS, 0]
-            removed[box.slices] = footprint(shown[..., 1] > 0, TAPS)
-            elsewhere[box.slices] = footprint(np.isin(np.rint(shown[..., 0]), list(moved)), TAPS)
+            numbers = np.rint(shown[..., 0].astype(np.float32)).astype(np.uint16)
+            ids[box.slices] = numbers[TAPS // 2 :: TAPS, TAPS // 2 :: TAPS]
+            removed[box.slices] = np.rint(255 * footprint(shown[..., 1] > 0, TAPS))
+            elsewhere[box.slices] = np.rint(255 * footprint(self.moved[state.frame][numbers], TAPS))
         return Marked(ids=ids, removed=removed, moved=elsewhere)
-
-    def write(self, name: str, frame: int, values: np.ndarray) -> None:
-        """A frame of a layer."""
-        write_channel(self.made(name).path(self.out, frame), values)
-
-    def copy(self, source: str, source_frame: int, name: str, frame: int) -> None:
-        """A frame of a layer that is one of another layer, or of another time."""
-        target = self.made(name).path(self.out, frame)
-        shutil.copyfile(self.layers[source].path(self.out, source_frame), target)
-
-    def made(self, name: str) -> Layer:
-        """A layer whose folder is there."""
-        (self.out / name).mkdir(exist_ok=True)
-        return self.layers[name]
 
 
 def loose_things(scene: BuiltScene) -> frozenset[str]:

@@ -6,7 +6,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +15,17 @@ import bpy
 import numpy as np
 
 from blender_scripts.build_scene import BuiltScene, SceneState, build_scene
-from blender_scripts.exr import keep_channel
+from blender_scripts.exr import read_weighted
 from blender_scripts.extra_passes import render_geometry
 from blender_scripts.extra_worlds import ExtraWorlds
 from blender_scripts.marks import Marks
 from blender_scripts.passes import Kind, Pass, standard_passes
 from blender_scripts.renderer import Renderer
+from blender_scripts.reuse import stretches
 from blender_scripts.reuse_light import FINE_LAYERS, FineLight, LightReuse
 from blender_scripts.videos import COUNTERFACTUAL, FACTUAL, Videos
 from datagen.codec import read_record, write_json
+from datagen.frames import make_stack
 from datagen.jobs import RenderJob
 from datagen.layers import MANIFEST, Layer, RenderManifest, ReuseReport, extra_layers, standard_layers
 from datagen.placement import Staging
@@ -65,23 +67,26 @@ def render_job(job: RenderJob, out: Path) -> None:
     by_name = {layer.name: layer for layer in layers}
     passes = standard_passes(spec.render, on_gpu=renderer.on_gpu)
     states = {one.layer: states_of(scene, one) for one in passes}
+    stacks = {layer.name: make_stack(out, layer, spec.clip.num_frames) for layer in layers if layer.values}
     reuse: ReuseReport | None = None
-    fine = FineLight(renderer, by_name, Path(job.physics), out)
+    fine = FineLight(renderer, stacks, Path(job.physics), out)
     videos = Videos(renderer, by_name, states, Path(job.physics), out)
     with watch.stage("marks"):
-        Marks(renderer, by_name, Path(job.physics), out).render()
+        Marks(renderer, stacks, Path(job.physics), out).render()
     for one in passes:
         with watch.stage(one.layer):
             if one.layer in FINE_LAYERS:
                 fine.render(one, states[one.layer])
             elif one.layer == "light_hidden" and spec.render.reuse_unchanged:
-                LightReuse(renderer, one, by_name, states, out).render()
+                LightReuse(renderer, one, states, stacks, out).render()
             elif one.layer == FACTUAL and spec.render.reuse_unchanged and videos.keyed:
                 videos.render_factual(one.settings)
             elif one.layer == COUNTERFACTUAL and spec.render.reuse_unchanged:
                 reuse = videos.render_counterfactual(one.settings)
+            elif one.settings.kind is Kind.LOOK:
+                render_pictures(renderer, one, states[one.layer], by_name[one.layer], out)
             else:
-                render_layer(renderer, one, states, by_name, out)
+                render_values(renderer, one, states, stacks, out)
     worlds_beside = ExtraWorlds(renderer, by_name, Path(job.physics), out)
     extra_reuse = {}
     for layer in extra:
@@ -102,36 +107,36 @@ def states_of(scene: BuiltScene, one: Pass) -> tuple[SceneState, ...]:
     return tuple(state if one.settings.kind is Kind.LOOK else replace(state, swept=None) for state in states)
 
 
-def render_layer(
+def render_values(
     renderer: Renderer,
     one: Pass,
     states: Mapping[str, tuple[SceneState, ...]],
-    layers: Mapping[str, Layer],
+    stacks: Mapping[str, np.ndarray],
     out: Path,
 ) -> None:
-    """All frames of a layer; a frame that looks like the last picture, or like the twin layer's, is a copy of it."""
+    """All frames of a layer of light; one that looks like the last one, or like the twin layer's, is a copy of it."""
     renderer.prepare(one.settings)
-    layer = layers[one.layer]
-    (out / layer.name).mkdir(exist_ok=True)
-    drawn: SceneState | None = None
+    stack, drawn = stacks[one.layer], 0
     for frame, state in enumerate(states[one.layer]):
-        target = layer.path(out, frame)
-        if drawn is not None and state.looks_like(drawn):
-            shutil.copyfile(layer.path(out, drawn.frame), target)
+        if frame and state.looks_like(states[one.layer][drawn]):
+            stack[frame] = stack[drawn]
         elif one.twin and state.looks_like(states[one.twin][frame]):
-            shutil.copyfile(layers[one.twin].path(out, frame), target)
+            stack[frame] = stacks[one.twin][frame]
         else:
-            draw(renderer, one, state, target, out)
-            drawn = state
+            renderer.picture(state, out / SCRATCH)
+            stack[frame] = read_weighted(out / SCRATCH, one.weights)
+            drawn = frame
 
 
-def draw(renderer: Renderer, one: Pass, state: SceneState, target: Path, out: Path) -> None:
-    """Render one picture."""
-    picture = target if one.settings.kind is Kind.LOOK else out / SCRATCH
-    renderer.picture(state, picture)
-    if picture != target:
-        keep_channel(picture, target, one.weights)
-        picture.unlink()
+def render_pictures(renderer: Renderer, one: Pass, states: Sequence[SceneState], layer: Layer, out: Path) -> None:
+    """All pictures of a video, whole; one that looks like the last one is a copy of it."""
+    renderer.prepare(one.settings)
+    (out / layer.name).mkdir(exist_ok=True)
+    for state, frames in stretches(states):
+        first, *others = (layer.path(out, frame) for frame in frames)
+        renderer.picture(state, first)
+        for other in others:
+            shutil.copyfile(first, other)
 
 
 def manifest(

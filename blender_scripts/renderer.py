@@ -20,7 +20,7 @@ from blender_scripts.nodes import new_material
 from blender_scripts.passes import CENTRE_PX, Kind, Settings
 from blender_scripts.shared_meshes import share_meshes
 from blender_scripts.shutter import exposed, set_lens
-from blender_scripts.stencil import Stencil
+from blender_scripts.stencil import GPU_CELL_PX, Stencil
 from datagen.camera import lens_of, project
 from datagen.entry import silenced
 from datagen.errors import SceneFailed
@@ -33,6 +33,8 @@ LAYERS_SEEN_THROUGH = 128  # surfaces of removed things, one behind the other
 TRANSPARENT_BOUNCES = 8  # Cycles' default
 BORDER_PX = 4
 ROUNDING_PX = 0.25
+MIN_HIDDEN = 0.02  # of a full picture: making a stencil costs more than to render less
+GPU_SAMPLES_HIDDEN = 4.0  # times the picture's pixels: as much as making a stencil, likewise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +66,10 @@ class Renderer:
         self.by_eevee = False
         self.cpu_seconds = 0.0  # inside Blender's render call
         self.mark_material = mark_material()
-        self.stencil = Stencil(scene)
         check_engine(scene.spec.render.engine)
         self.device = take_device(scene.spec.render, scene.spec.key)
         self.on_gpu = self.device.device is not Device.CPU
+        self.stencil = Stencil(scene, GPU_CELL_PX if self.on_gpu else 1)
         if self.on_gpu and scene.spec.render.engine is Engine.CYCLES:
             share_meshes(scene.room)
         set_constants(scene.spec, threads, self.device)
@@ -142,9 +144,16 @@ class Renderer:
 
     @property
     def can_cut(self) -> bool:
-        """Whether a stencil saves anything and is seen sharp: Cycles on a CPU, without blur of lens or shutter."""
+        """Whether a stencil is seen sharp: by Cycles, without blur of lens or shutter."""
         blurred = self.scene.camera.data.dof.use_dof or bpy.context.scene.render.use_motion_blur
-        return not (blurred or self.by_eevee or self.device.device is not Device.CPU)
+        return not (blurred or self.by_eevee)
+
+    @property
+    def least_hidden(self) -> float:
+        """Share of the picture that a stencil has to hide to be worth making; on a GPU that depends on the samples."""
+        if self.on_gpu and self.settings:
+            return GPU_SAMPLES_HIDDEN / self.settings.samples
+        return MIN_HIDDEN
 
     def box_of(self, state: SceneState, names: tuple[str, ...]) -> Box | None:
         """Smallest box with room for the filter around some things; None for the whole picture."""

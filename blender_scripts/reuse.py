@@ -21,7 +21,7 @@ from blender_scripts.renderer import Renderer
 from datagen import mask_layers
 from datagen.codec import read_record
 from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene
-from datagen.frames import LayerFiles, read_rgb
+from datagen.frames import read_rgb, read_stack
 from datagen.layers import EVIDENCE, Layer, ReuseReport
 from datagen.physics.records import PhysicsCertificate
 from datagen.quadmask import MaskLayers
@@ -30,10 +30,10 @@ from datagen.regions import RAMP_PX, bounding_box, grown, lay_over, levels_at, s
 NOISE_PX = 5  # light that the mask missed is told from noise by a mean over so many pixels
 
 
-def read_layers(layers: Mapping[str, Layer], out: Path, num_frames: int, without: Sequence[str] = ()) -> RenderedLayers:
+def read_layers(layers: Mapping[str, Layer], out: Path, num_frames: int) -> RenderedLayers:
     """The finished layers that a mask follows from, read as they are used."""
-    names = [field.name for field in dataclasses.fields(RenderedLayers) if field.name not in without]
-    return RenderedLayers(**{name: LayerFiles(out, layers[name], num_frames) for name in names})
+    names = [field.name for field in dataclasses.fields(RenderedLayers)]
+    return RenderedLayers(**{name: read_stack(out, layers[name], num_frames) for name in names})
 
 
 def corners_of(physics: Path) -> dict[str, np.ndarray]:

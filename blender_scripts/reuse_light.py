@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -17,14 +16,12 @@ import numpy as np
 from scipy import ndimage
 
 from blender_scripts.build_scene import SceneState
-from blender_scripts.exr import read_weighted, write_channel
+from blender_scripts.exr import read_weighted
 from blender_scripts.passes import Pass
 from blender_scripts.renderer import Renderer
-from blender_scripts.reuse import corners_of, read_layers, stretches
+from blender_scripts.reuse import corners_of, stretches
 from blender_scripts.stencil import FILTER_REACH_PX
-from datagen.evidence import contested_light, moved_in_scene, undecided_light
-from datagen.frames import read_exr
-from datagen.layers import Layer
+from datagen.evidence import RenderedLayers, contested_light, moved_in_scene, undecided_light
 from datagen.light_change import BLUR_PX, DARK_SHARE, MIN_LIGHT_CHANGE
 from datagen.regions import Box, grown
 
@@ -37,50 +34,45 @@ MIN_DIFFERENCE = MIN_LIGHT_CHANGE / 4  # well below what the mask calls changed
 
 
 class LightReuse:
-    """Renders the light of H for a clip, once that of F and C (the pass's twin) is there."""
+    """Renders the light of H for a clip, once that of F and C (the pass's twin) is there.
+
+    states, stacks: by layer; a stack is an array [num_frames, height, width].
+    """
 
     def __init__(
         self,
         renderer: Renderer,
         one: Pass,
-        layers: Mapping[str, Layer],
         states: Mapping[str, Sequence[SceneState]],
+        stacks: Mapping[str, np.ndarray],
         out: Path,
     ) -> None:
         self.renderer, self.one, self.out = renderer, one, out
         self.states, self.others = states[one.layer], states[one.twin]
-        self.target, self.twin = layers[one.layer], layers[one.twin]
-        self.factual = self.pictures(layers["light_factual"])
+        self.target, self.twin, self.factual = stacks[one.layer], stacks[one.twin], stacks["light_factual"]
         self.dark = DARK_SHARE * float(np.percentile(self.factual, 99))
-
-    def pictures(self, layer: Layer) -> np.ndarray:
-        """All frames of a finished layer, float32 [num_frames, height, width]."""
-        return np.stack([read_exr(layer.path(self.out, frame)) for frame in range(len(self.states))])
 
     def render(self) -> None:
         """All frames."""
-        (self.out / self.target.name).mkdir(exist_ok=True)
         self.renderer.prepare(self.one.settings)
-        differ = light_differs(self.factual, self.pictures(self.twin), self.dark)
+        differ = light_differs(self.factual, self.twin, self.dark)
         for state, frames in stretches(self.states):
             own = [frame for frame in frames if not state.looks_like(self.others[frame])]
             for frame in set(frames) - set(own):
-                shutil.copyfile(self.twin.path(self.out, frame), self.target.path(self.out, frame))
+                self.target[frame] = self.twin[frame]
             self.render_frames(state, own, differ[own].any(axis=0))
         (self.out / SCRATCH).unlink(missing_ok=True)
 
     def render_frames(self, state: SceneState, frames: list[int], differ: np.ndarray) -> None:
         """Frames that look the same in H, rendered once, in boxes around what differs."""
-        lights = {frame: self.factual[frame].copy() for frame in frames}
+        self.target[frames] = self.factual[frames]
         near = grown(differ, MARGIN_PX)
         for box in self.renderer.boxes(differ, MARGIN_PX, LIGHT_BOX_COST):
             at = box.slices if box else ...
             with self.hidden_but(near):
                 drawn = self.draw(state, box)
-            for light in lights.values():
-                np.copyto(light[at], drawn, where=near[at])
-        for frame, light in lights.items():
-            write_channel(self.target.path(self.out, frame), light)
+            for frame in frames:
+                np.copyto(self.target[frame][at], drawn, where=near[at])
 
     def hidden_but(self, wanted: np.ndarray) -> AbstractContextManager[None]:
         """A stencil around what is wanted; none on a GPU, where so few samples cost less than making it."""
@@ -101,38 +93,35 @@ class FineLight:
     A layer that is rendered again, by more samples, is so only where the first ones of both worlds leave it open.
     """
 
-    def __init__(self, renderer: Renderer, layers: Mapping[str, Layer], physics: Path, out: Path) -> None:
-        self.renderer, self.scene, self.layers, self.out = renderer, renderer.scene, layers, out
+    def __init__(self, renderer: Renderer, stacks: Mapping[str, np.ndarray], physics: Path, out: Path) -> None:
+        self.renderer, self.scene, self.stacks, self.out = renderer, renderer.scene, stacks, out
         self.corners = corners_of(physics)
         self.stencil = renderer.stencil
         self.rendered: set[str] = set()
 
     def render(self, one: Pass, states: Sequence[SceneState]) -> None:
         """All frames of a layer; 0 where it is not needed."""
-        layer, again = self.layers[one.layer], one.layer in self.rendered
-        (self.out / layer.name).mkdir(exist_ok=True)
+        stack, again = self.stacks[one.layer], one.layer in self.rendered
         self.renderer.prepare(one.settings)
         where = self.contested if again else self.wanted
         for state, frames in stretches(states):
             light = self.draw(one, state, where[frames].any(axis=0))
             for frame in frames:
-                path = layer.path(self.out, frame)
-                before = read_exr(path) if again else np.zeros_like(light)
-                write_channel(path, np.where(where[frame], np.maximum(light, LEAST_LIGHT), before))
+                np.copyto(stack[frame], np.maximum(light, LEAST_LIGHT), where=where[frame])
         self.rendered.add(one.layer)
         (self.out / SCRATCH).unlink(missing_ok=True)
 
     @functools.cached_property
     def wanted(self) -> np.ndarray:
         """Where it is needed, bool [num_frames, height, width]; the same in H and C."""
-        rendered = read_layers(self.layers, self.out, self.scene.spec.clip.num_frames, without=FINE_LAYERS)
+        coarse = {name: stack for name, stack in self.stacks.items() if name not in FINE_LAYERS}
         moved = moved_in_scene(self.scene.spec, self.scene.worlds, self.scene.staging, self.corners)
-        return undecided_light(rendered, moved)
+        return undecided_light(RenderedLayers(**coarse), moved)
 
     @functools.cached_property
     def contested(self) -> np.ndarray:
         """Where few samples of both worlds leave it open, likewise."""
-        return contested_light(read_layers(self.layers, self.out, self.scene.spec.clip.num_frames))
+        return contested_light(RenderedLayers(**self.stacks))
 
     def draw(self, one: Pass, state: SceneState, wanted: np.ndarray) -> np.ndarray:
         """Light of a state where it is wanted, float32 [height, width]."""

@@ -2,63 +2,46 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
-import OpenEXR
 from PIL import Image, UnidentifiedImageError
 
 from datagen.errors import DataError, did_you_mean
 from datagen.layers import Layer, RenderManifest, read_manifest
 
-EXR, EXR_CHANNEL = ".exr", "V"
 AGAIN = "delete the render's folder and render the scene again"
 
 
-class LayerFiles:
-    """A layer, [num_frames, height, width(, 3)], whose frames are read when they are asked for.
+def make_stack(root: Path, layer: Layer, num_frames: int) -> np.ndarray:
+    """A layer of values to be filled, 0 everywhere, [num_frames, height, width]: its file, mapped into memory.
 
-    Raises `DataError` for a frame that is missing, unreadable or of another size than the layer's.
+    The disk's space is taken at once: where there is none, a process that writes to mapped memory is killed.
     """
+    path, shape = layer.stack(root), (num_frames, layer.height, layer.width)
+    stack = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(layer.values), shape=shape)
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return stack
 
-    def __init__(self, root: Path, layer: Layer, num_frames: int) -> None:
-        self.root, self.layer, self.num_frames = root, layer, num_frames
-        self.shape = (num_frames, layer.height, layer.width, *(() if layer.suffix == EXR else (3,)))
-        self._last: tuple[bytes, np.ndarray] | None = None
 
-    def __len__(self) -> int:
-        return self.num_frames
+def read_stack(root: Path, layer: Layer, num_frames: int) -> np.ndarray:
+    """A finished layer of values, [num_frames, height, width], read as it is used.
 
-    def __getitem__(self, index: int) -> np.ndarray:
-        """A frame; where nothing moves, its file is a copy of the one before, and is not decoded again."""
-        contents = self.path(index).read_bytes()
-        if self._last is None or contents != self._last[0]:
-            self._last = contents, self.read(index)
-        return self._last[1]
-
-    def path(self, index: int) -> Path:
-        """File of a frame."""
-        path = self.layer.path(self.root, index)
-        if not 0 <= index < self.num_frames:
-            raise DataError(
-                f"{self.root}: no frame {index} of '{self.layer.name}'; there are 0 to {self.num_frames - 1}"
-            )
-        if not path.is_file():
-            raise DataError(
-                f"{path}: no such file; expected frame {index} of {self.num_frames} of '{self.layer.name}': {AGAIN}"
-            )
-        return path
-
-    def read(self, index: int) -> np.ndarray:
-        """A frame: uint8 [height, width, 3] sRGB of a picture, float32 [height, width] of an EXR."""
-        path, layer = self.path(index), self.layer
-        picture = read_exr(path) if layer.suffix == EXR else read_rgb(path)
-        if picture.shape[:2] != (layer.height, layer.width):
-            raise DataError(
-                f"{path}: expected {layer.width}x{layer.height} pixels, "
-                f"found {picture.shape[1]}x{picture.shape[0]}: {AGAIN}"
-            )
-        return picture
+    Raises `DataError` for a file that is missing, unreadable or of other values or another size than the layer's.
+    """
+    path, shape = layer.stack(root), (num_frames, layer.height, layer.width)
+    try:
+        stack = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; expected the {num_frames} frames of '{layer.name}': {AGAIN}") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: not a readable .npy ({error}): {AGAIN}") from None
+    if stack.shape != shape or stack.dtype != layer.values:
+        raise DataError(f"{path}: expected {layer.values} {shape}, found {stack.dtype} {stack.shape}: {AGAIN}")
+    return np.asarray(stack)
 
 
 class RenderedScene:
@@ -83,24 +66,32 @@ class RenderedScene:
             raise DataError(f"{self.root}: no layer '{name}'{did_you_mean(name, known)}")
         return known[name]
 
-    def files(self, name: str) -> LayerFiles:
-        """A layer, read frame by frame."""
-        return LayerFiles(self.root, self.layer(name), self.num_frames)
-
-    def path(self, name: str, index: int) -> Path:
-        """File of one frame of a layer."""
-        return self.files(name).path(index)
-
     def frame(self, name: str, index: int) -> np.ndarray:
-        """One frame of a layer: uint8 [height, width, 3] sRGB of a picture, float32 [height, width] of an EXR."""
-        return self.files(name).read(index)
+        """One frame of a layer: uint8 [height, width, 3] sRGB of a picture, else values [height, width]."""
+        layer = self.layer(name)
+        if not 0 <= index < self.num_frames:
+            raise DataError(f"{self.root}: no frame {index} of '{name}'; there are 0 to {self.num_frames - 1}")
+        if layer.values:
+            return np.asarray(read_stack(self.root, layer, self.num_frames)[index])
+        path = layer.path(self.root, index)
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; expected frame {index} of {self.num_frames} of '{name}': {AGAIN}")
+        picture = read_rgb(path)
+        if picture.shape[:2] != (layer.height, layer.width):
+            raise DataError(
+                f"{path}: expected {layer.width}x{layer.height} pixels, "
+                f"found {picture.shape[1]}x{picture.shape[0]}: {AGAIN}"
+            )
+        return picture
 
     def frames(self, name: str) -> np.ndarray:
         """All frames of a layer, [num_frames, ...]."""
-        first = self.frame(name, 0)
-        pictures = np.empty((self.num_frames, *first.shape), dtype=first.dtype)  # stacking holds all of them twice
+        layer = self.layer(name)
+        if layer.values:
+            return read_stack(self.root, layer, self.num_frames)
+        pictures = np.empty((self.num_frames, layer.height, layer.width, 3), dtype=np.uint8)
         for index in range(self.num_frames):
-            pictures[index] = self.frame(name, index) if index else first
+            pictures[index] = self.frame(name, index)
         return pictures
 
 
@@ -113,14 +104,3 @@ def read_rgb(path: Path) -> np.ndarray:
             return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise DataError(f"{path}: not a readable picture ({error}): {AGAIN}") from None
-
-
-def read_exr(path: Path) -> np.ndarray:
-    """The one channel "V" of an EXR, float32 [height, width]."""
-    try:
-        channels = OpenEXR.File(str(path), separate_channels=True).channels()
-    except (RuntimeError, OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable EXR ({error}): {AGAIN}") from None
-    if EXR_CHANNEL not in channels:
-        raise DataError(f"{path}: expected a channel '{EXR_CHANNEL}', found {sorted(channels)}: {AGAIN}")
-    return np.asarray(channels[EXR_CHANNEL].pixels, dtype=np.float32)

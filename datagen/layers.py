@@ -1,4 +1,7 @@
-"""What a render leaves: named layers, one file a frame, and a manifest that says what they are.
+"""What a render leaves: named layers, and a manifest that says what they are.
+
+Pictures are one file a frame. Layers of values (ids, coverage, light) are one file each, which is mapped into memory:
+they are read some ten times a scene, frame by frame.
 
 Worlds: F factual, H factual motion with the removed objects hidden, C counterfactual.
 """
@@ -13,6 +16,7 @@ from datagen.settings import LayerSettings
 
 MANIFEST = "manifest.json"
 EVIDENCE = "evidence.npz"  # what the mask follows from, in the form of a sample's layers.npz
+STACK = ".npy"
 PICTURE = ".bmp"  # not packed: most are read once and dropped, and to pack them costs more than a small render
 HIDDEN_LAYER = "rgb_hidden"
 FINE_MEANING = "luminance by all bounces and many samples, {world}, linear, where H and C may differ by 5 %; else 0"
@@ -20,17 +24,22 @@ FINE_MEANING = "luminance by all bounces and many samples, {world}, linear, wher
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """One kind of picture, for every frame of the clip."""
+    """What there is of every frame of the clip: pictures uint8 [height, width, 3], or values [height, width]."""
 
     name: str
-    suffix: str  # ".bmp" (uint8 sRGB) or ".exr" (float32, one channel "V")
+    suffix: str  # ".bmp" (sRGB, a file a frame) or ".npy" (all frames)
     width: int
     height: int
     meaning: str
+    values: str = ""  # numpy's name of their type, of a layer of values
 
     def path(self, root: Path, frame: int) -> Path:
-        """File of a frame."""
+        """File of one picture."""
         return root / self.name / f"{frame:04d}{self.suffix}"
+
+    def stack(self, root: Path) -> Path:
+        """File of all values, [num_frames, height, width]."""
+        return root / f"{self.name}{self.suffix}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,26 +83,29 @@ def standard_layers(width: int, height: int, light_scale: int) -> tuple[Layer, .
     """The layers that every render leaves."""
     small = (-(-width // light_scale), -(-height // light_scale))
 
-    def full(name: str, suffix: str, meaning: str) -> Layer:
-        return Layer(name=name, suffix=suffix, width=width, height=height, meaning=meaning)
+    def picture(name: str, world: str) -> Layer:
+        return Layer(name=name, suffix=PICTURE, width=width, height=height, meaning=f"{world}, denoised, sRGB")
+
+    def full(name: str, values: str, meaning: str) -> Layer:
+        return Layer(name=name, suffix=STACK, width=width, height=height, meaning=meaning, values=values)
 
     def light(name: str, world: str) -> Layer:
         meaning = f"luminance by direct light, one bounce and one reflection, {world}, linear"
-        return Layer(name=name, suffix=".exr", width=small[0], height=small[1], meaning=meaning)
+        return Layer(name=name, suffix=STACK, width=small[0], height=small[1], meaning=meaning, values="float32")
 
     return (
-        full("rgb_factual", PICTURE, "F, denoised, sRGB"),
-        full("rgb_counterfactual", PICTURE, "C, denoised, sRGB"),
-        full("removed_coverage", ".exr", "share of the pixel's footprint that shows a removed object in F, 0..1"),
-        full("moved_hidden", ".exr", "likewise an object that is elsewhere in the other world, in H"),
-        full("moved_counterfactual", ".exr", "likewise in C"),
-        full("ids_hidden", ".exr", "object id at the pixel centre in H"),
-        full("ids_counterfactual", ".exr", "object id at the pixel centre in C"),
+        picture("rgb_factual", "F"),
+        picture("rgb_counterfactual", "C"),
+        full("removed_coverage", "uint8", "share of the pixel's footprint that shows a removed object in F, in 255ths"),
+        full("moved_hidden", "uint8", "likewise an object that is elsewhere in the other world, in H"),
+        full("moved_counterfactual", "uint8", "likewise in C"),
+        full("ids_hidden", "uint16", "object id at the pixel centre in H"),
+        full("ids_counterfactual", "uint16", "object id at the pixel centre in C"),
         light("light_factual", "F"),
         light("light_hidden", "H"),
         light("light_counterfactual", "C"),
-        full("fine_hidden", ".exr", FINE_MEANING.format(world="H")),
-        full("fine_counterfactual", ".exr", FINE_MEANING.format(world="C")),
+        full("fine_hidden", "float32", FINE_MEANING.format(world="H")),
+        full("fine_counterfactual", "float32", FINE_MEANING.format(world="C")),
     )
 
 

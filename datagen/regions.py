@@ -122,6 +122,12 @@ def _padded(box: Box, margin_px: int, within: Box | None = None) -> Box:
     )
 
 
+def any_in_cells(region: np.ndarray, cell_px: int) -> np.ndarray:
+    """Which square cells of a region bool [height, width] hold any of it, bool [ceil(height / cell_px), ...]."""
+    rows, columns = (np.arange(0, size, cell_px) for size in region.shape)
+    return np.logical_or.reduceat(np.logical_or.reduceat(region, rows, axis=0), columns, axis=1)
+
+
 def rectangles(region: np.ndarray) -> tuple[Box, ...]:
     """Boxes that cover a region bool [height, width] exactly and do not overlap.
 

@@ -156,8 +156,9 @@ def read_physics(folder: Path) -> ScenePhysics:
 def read_rendered(scene: RenderedScene) -> RenderedLayers:
     """The layers of a render that a mask follows from."""
     there = {layer.name for layer in scene.manifest.layers}
-    names = [field.name for field in dataclasses.fields(RenderedLayers)]
-    return RenderedLayers(**{name: scene.files(name) for name in names if name in there or name not in OPTIONAL_LAYERS})
+    known = [field.name for field in dataclasses.fields(RenderedLayers)]
+    names = [name for name in known if name in there or name not in OPTIONAL_LAYERS]
+    return RenderedLayers(**{name: scene.frames(name) for name in names})
 
 
 def check_inputs(spec: SceneSpec, physics: ScenePhysics, scene: RenderedScene) -> None:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from blender_scripts.render_layers import states_of
 from blender_scripts.renderer import Renderer
 from blender_scripts.reuse_light import FINE_LAYERS, FineLight
 from datagen.codec import read_record
-from datagen.frames import read_exr
+from datagen.frames import make_stack, read_stack
 from datagen.jobs import RenderJob
 from datagen.layers import standard_layers
 from datagen.placement import Staging
@@ -35,15 +34,18 @@ def main(job_path: Path, render: Path, out: Path) -> None:
     settings = spec.render
     layers = {one.name: one for one in standard_layers(settings.width, settings.height, settings.light_scale)}
     folder = out.with_suffix("")
-    shutil.copytree(render, folder, ignore=shutil.ignore_patterns("fine_*"))
-    finer = FineLight(Renderer(scene, threads=1), layers, physics, folder)
+    folder.mkdir()
+    length = spec.clip.num_frames
+    coarse = [layer for layer in layers.values() if layer.values and layer.name not in FINE_LAYERS]
+    stacks = {layer.name: read_stack(render, layer, length) for layer in coarse}
+    stacks |= {name: make_stack(folder, layers[name], length) for name in FINE_LAYERS}
+    finer = FineLight(Renderer(scene, threads=1), stacks, physics, folder)
     passes = [one for one in standard_passes(settings) if one.layer in FINE_LAYERS]
-    layer = layers[FINE_LAYERS[1]]
     pictures = {}
     for name, level in (("few", passes[:2]), ("many", passes[2:])):
         for one in level:
             finer.render(one, states_of(scene, one))
-        pictures[name] = np.stack([read_exr(layer.path(folder, frame)) for frame in range(spec.clip.num_frames)])
+        pictures[name] = stacks[FINE_LAYERS[1]].copy()
     np.savez(out, wanted=finer.wanted, contested=finer.contested, **pictures)
 
 

@@ -157,9 +157,8 @@ def test_blur_is_in_pictures_and_in_no_layer_of_the_mask(made: Maker, aperture_f
     sharp, blurred = made(Pace.STATIC, 0.0, 0.0), made(Pace.STATIC, aperture_f, shutter)
     assert sharp.staging.world_from_camera == blurred.staging.world_from_camera
     for layer in sharp.rendered.manifest.layers:
-        roots = sharp.rendered.root, blurred.rendered.root
-        files = [[layer.path(root, frame).read_bytes() for frame in range(FRAMES)] for root in roots]
-        same = [first == second for first, second in zip(*files, strict=True)]
+        frames = [[one.rendered.frame(layer.name, frame) for frame in range(FRAMES)] for one in (sharp, blurred)]
+        same = [np.array_equal(*pair) for pair in zip(*frames, strict=True)]
         assert not all(same) if layer.name.startswith("rgb") else all(same), layer.name
     for name in ("removed", "moved_before", "moved_after"):
         narrow, wider = (getattr(one.layers, name) for one in (sharp, blurred))

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import OpenEXR
 from PIL import Image
 
 from datagen.camera import Lens, look_at, project
 from datagen.codec import write_json, write_npz
 from datagen.evidence import OPTIONAL_LAYERS
-from datagen.layers import MANIFEST, PICTURE, Layer, RenderManifest, standard_layers
+from datagen.frames import make_stack
+from datagen.layers import MANIFEST, Layer, RenderManifest, standard_layers
 from datagen.physics.records import BodyReport, Check, PhysicsCertificate, Verdict
 from datagen.placement import Room, Staging
 from datagen.settings import RenderSettings
@@ -162,21 +162,19 @@ def write_render(folder: Path, spec: SceneSpec) -> Path:
         engine_cpu_seconds=0.0,
         peak_rss_bytes=0,
     )
-    for frame in range(spec.clip.num_frames):
+    folder.mkdir(parents=True, exist_ok=True)
+    length = spec.clip.num_frames
+    stacks = {layer.name: make_stack(folder, layer, length) for layer in manifest.layers if layer.values}
+    for frame in range(length):
         for name, picture in draw_frame(spec, frame).items():
-            path = manifest.layer(name).path(folder, frame)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.suffix == PICTURE:
-                Image.fromarray(picture).save(path)
+            if name in stacks:
+                stacks[name][frame] = picture
             else:
-                write_exr(path, picture)
+                path = manifest.layer(name).path(folder, frame)
+                path.parent.mkdir(exist_ok=True)
+                Image.fromarray(picture).save(path)
     write_json(folder / MANIFEST, manifest)
     return folder
-
-
-def write_exr(path: Path, picture: np.ndarray, channel: str = "V") -> None:
-    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
-    OpenEXR.File(header, {channel: np.ascontiguousarray(picture, dtype=np.float32)}).write(str(path))
 
 
 def make_scene(root: Path, spec: SceneSpec | None = None) -> SceneFolders:
@@ -207,9 +205,9 @@ def draw_frame(spec: SceneSpec, frame: int) -> dict[str, np.ndarray]:
     return {
         "rgb_factual": _shade(ids["F"], keys["F"], spec),
         "rgb_counterfactual": _shade(ids["C"], keys["C"], spec),
-        "removed_coverage": (ids["F"] == spec.ids()["stick"]).astype(np.float32),
-        "ids_hidden": ids["H"].astype(np.float32),
-        "ids_counterfactual": ids["C"].astype(np.float32),
+        "removed_coverage": np.where(ids["F"] == spec.ids()["stick"], np.uint8(255), np.uint8(0)),
+        "ids_hidden": ids["H"].astype(np.uint16),
+        "ids_counterfactual": ids["C"].astype(np.uint16),
         "light_factual": keys["F"][::scale, ::scale],
         "light_hidden": keys["H"][::scale, ::scale],
         "light_counterfactual": keys["C"][::scale, ::scale],

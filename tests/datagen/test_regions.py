@@ -10,6 +10,7 @@ from datagen.regions import (
     MAX_RAMP_LEVELS,
     RAMP_PX,
     Box,
+    any_in_cells,
     boxes_around,
     footprint,
     grown,
@@ -121,6 +122,16 @@ def test_a_region_grows_by_rows_and_columns_up_to_the_border(pixels: int) -> Non
     before = spots.copy()
     assert np.array_equal(grown(spots, pixels), ndimage.binary_dilation(spots, square))
     assert np.array_equal(spots, before)
+
+
+def test_cells_hold_what_shares_one_with_a_region() -> None:
+    spots = np.random.default_rng(0).random((HEIGHT, WIDTH)) < 0.01
+    spots[-1, -1] = True
+    cells = any_in_cells(spots, 7)
+    assert cells.shape == (-(-HEIGHT // 7), -(-WIDTH // 7)) and not cells.all()
+    again = cells.repeat(7, axis=0).repeat(7, axis=1)[:HEIGHT, :WIDTH]
+    assert (again | ~spots).all() and again.sum() <= 49 * spots.sum()
+    assert np.array_equal(any_in_cells(spots, 1), spots)
 
 
 def test_rectangles_cover_a_region_once() -> None:

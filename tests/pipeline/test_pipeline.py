@@ -124,7 +124,7 @@ def test_the_same_spec_gives_the_same_bytes_in_other_processes(
         *run_arguments(demo_data, root, "--limit", "2", "--ray", "local", "--workers", "1", "--keep-renders")
     )
     assert result.returncode == 0, result.stderr
-    for patterns in (("samples/*/physics.npz", "samples/*/layers.npz"), ("renders/*/*/*.exr",), ("samples/*/*.mp4",)):
+    for patterns in (("samples/*/physics.npz", "samples/*/layers.npz"), ("renders/*/*.npy",), ("samples/*/*.mp4",)):
         assert files_of(finished_run, *patterns) == files_of(root, *patterns)
     for picture in sorted(finished_run.glob("renders/*/rgb_*/*.bmp")):
         other = root / picture.relative_to(finished_run)

@@ -129,7 +129,7 @@ def test_a_texture_that_vanishes_while_it_is_drawn(run: RunFolder, own_file: dic
     command = [sys.executable, "-m", "datagen.cli", "render", str(run.root), "--ray", "off", "--workers", "1"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 120
-        while not list(run.root.glob("renders/*.partial/light_factual/*.exr")) and process.poll() is None:
+        while not list(run.root.glob("renders/*.partial/rgb_factual")) and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         own_file["slate_color"].unlink()
