@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
+import scipy
 
 from datagen.placement import Staging
+from datagen.rotations import matrix_of, unit
 from datagen.spec import SceneSpec
 from datagen.trajectory import matrices_from_poses
 
@@ -43,7 +44,7 @@ def lens_of(spec: SceneSpec, staging: Staging) -> Lens:
 
 def to_camera(points: np.ndarray, world_from_camera: np.ndarray) -> np.ndarray:
     """World points [..., 3] in the axes of a camera whose pose is [7]."""
-    rotation = Rotation.from_quat(world_from_camera[3:], scalar_first=True).as_matrix()
+    rotation = matrix_of(unit(world_from_camera[3:]))
     return np.asarray((points - world_from_camera[:3]) @ rotation)
 
 
@@ -87,12 +88,13 @@ def upright_axes(backward: np.ndarray) -> np.ndarray:
 
 def poses_of(positions: np.ndarray, axes: np.ndarray) -> np.ndarray:
     """Poses [..., 7] of cameras at `positions` [..., 3] with rotations [..., 3, 3]."""
-    return np.concatenate([positions, Rotation.from_matrix(axes).as_quat(scalar_first=True)], axis=-1)
+    rotations = scipy.spatial.transform.Rotation.from_matrix(axes)
+    return np.concatenate([positions, rotations.as_quat(scalar_first=True)], axis=-1)
 
 
 def ray_through(pixel: np.ndarray, world_from_camera: np.ndarray, lens: Lens) -> np.ndarray:
     """Unit direction [3] in the world of the ray through a pixel [2]."""
     right = (pixel[0] - lens.width / 2) / lens.focal_px
     up = (lens.height / 2 - pixel[1]) / lens.focal_px
-    direction = Rotation.from_quat(world_from_camera[3:], scalar_first=True).apply([right, up, -1.0])
+    direction = matrix_of(unit(world_from_camera[3:])) @ np.array([right, up, -1.0])
     return np.asarray(direction / np.linalg.norm(direction))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+import pydantic
 
 from datagen.errors import DataError, did_you_mean, reraise_storage_error
 
@@ -27,8 +27,8 @@ PARTIAL_SUFFIX = ".partial"
 
 
 @cache
-def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
+def _adapter(cls: type[Any]) -> pydantic.TypeAdapter[Any]:
+    return pydantic.TypeAdapter(cls)
 
 
 def dump_json(record: Any, indent: int | None = 1) -> str:
@@ -44,7 +44,7 @@ def parse_record(cls: type[Record], text: str | bytes, where: str) -> Record:
         record: Record = _adapter(cls).validate_json(  # type: ignore[arg-type]  # mypy: a class is hashable
             text, strict=True, extra="forbid"
         )
-    except ValidationError as error:
+    except pydantic.ValidationError as error:
         raise DataError(f"{where}: {describe_invalid(cls, error)}") from None
     return record
 
@@ -64,7 +64,7 @@ def write_json(path: Path, record: Any) -> None:
         partial.write_text(dump_json(record) + "\n")
 
 
-def describe_invalid(cls: type[Any], error: ValidationError) -> str:
+def describe_invalid(cls: type[Any], error: pydantic.ValidationError) -> str:
     """The first problem of a validation error, as `field: expected ..., found ...; did you mean ...`."""
     problem = error.errors(include_url=False)[0]
     location = [part for part in problem["loc"] if not (isinstance(part, str) and part.startswith("function"))]

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
+import scipy
 
 from datagen.codec import read_npz, write_npz
 from datagen.errors import SpecError
+from datagen.rotations import inverse, matrices_of, matrix_of, product, unit
 from datagen.spec import World
 
 
@@ -83,8 +84,8 @@ def interpolate(poses: np.ndarray, fps: float, times_s: np.ndarray) -> np.ndarra
     for index in range(flat.shape[1]):
         position = flat[:, index, :3]
         result[:, index, :3] = position[low] * (1 - share) + position[low + 1] * share
-        rotation = Rotation.from_quat(flat[:, index, 3:], scalar_first=True)
-        result[:, index, 3:] = Slerp(knots, rotation)(at).as_quat(scalar_first=True)
+        rotation = scipy.spatial.transform.Rotation.from_quat(flat[:, index, 3:], scalar_first=True)
+        result[:, index, 3:] = scipy.spatial.transform.Slerp(knots, rotation)(at).as_quat(scalar_first=True)
     return continuous_signs(result).reshape(len(times), *poses.shape[1:])
 
 
@@ -94,12 +95,12 @@ def velocities(poses: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
         zeros = np.zeros((*poses.shape[:-1], 3))
         return zeros, zeros.copy()
     linear = np.gradient(poses[..., :3], 1 / fps, axis=0)
-    rotation = Rotation.from_quat(poses[..., 3:].reshape(-1, 4), scalar_first=True).as_matrix()
-    matrices = rotation.reshape(*poses.shape[:-1], 3, 3)
+    matrices = matrices_of(poses[..., 3:])
     before = np.maximum(np.arange(len(poses)) - 1, 0)
     after = np.minimum(np.arange(len(poses)) + 1, len(poses) - 1)
     turn = matrices[after] @ np.swapaxes(matrices[before], -1, -2)
-    vector = Rotation.from_matrix(turn.reshape(-1, 3, 3)).as_rotvec().reshape(*poses.shape[:-1], 3)
+    turns = scipy.spatial.transform.Rotation.from_matrix(turn.reshape(-1, 3, 3))
+    vector = turns.as_rotvec().reshape(*poses.shape[:-1], 3)
     span_s = ((after - before) / fps).reshape(-1, *([1] * (vector.ndim - 1)))
     return linear, vector / span_s
 
@@ -107,8 +108,7 @@ def velocities(poses: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
 def matrices_from_poses(poses: np.ndarray) -> np.ndarray:
     """Homogeneous matrices float64 [..., 4, 4] of poses [..., 7]."""
     result = np.zeros((*poses.shape[:-1], 4, 4))
-    rotation = Rotation.from_quat(poses[..., 3:].reshape(-1, 4), scalar_first=True).as_matrix()
-    result[..., :3, :3] = rotation.reshape(*poses.shape[:-1], 3, 3)
+    result[..., :3, :3] = matrices_of(poses[..., 3:])
     result[..., :3, 3] = poses[..., :3]
     result[..., 3, 3] = 1.0
     return result
@@ -116,7 +116,7 @@ def matrices_from_poses(poses: np.ndarray) -> np.ndarray:
 
 def apply_pose(pose: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Points [P, 3] of the object's frame, in the world; `pose` is [7]."""
-    return Rotation.from_quat(pose[3:], scalar_first=True).apply(points) + pose[:3]
+    return np.asarray(points @ matrix_of(unit(pose[3:])).T + pose[:3])
 
 
 def place(poses: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -127,14 +127,15 @@ def place(poses: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def inverse_pose(pose: np.ndarray) -> np.ndarray:
     """`object_from_world` of a pose [7]."""
-    inverse = Rotation.from_quat(pose[3:], scalar_first=True).inv()
-    return np.concatenate([inverse.apply(-pose[:3]), inverse.as_quat(scalar_first=True)])
+    rotation = inverse(unit(pose[3:]))
+    return np.concatenate([matrix_of(rotation) @ -pose[:3], rotation])
 
 
 def compose_poses(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """`a_from_c` of `a_from_b` [7] and `b_from_c` [7]."""
-    rotation = Rotation.from_quat(first[3:], scalar_first=True) * Rotation.from_quat(second[3:], scalar_first=True)
-    return np.concatenate([apply_pose(first, second[None, :3])[0], rotation.as_quat(scalar_first=True)])
+    rotation = unit(first[3:])
+    position = matrix_of(rotation) @ second[:3] + first[:3]
+    return np.concatenate([position, product(rotation, unit(second[3:]))])
 
 
 def rotation_angle(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from datagen.physics.decompose import ConvexParts
 from datagen.physics.materials import Material, mass_kg
+from datagen.rotations import of_matrix
 
 FLOOR = "floor"
 
@@ -51,7 +51,7 @@ class Body:
             return np.array([0.0, 0, 0, 1, 0, 0, 0])
         _, axes = np.linalg.eigh(self.parts.inertia)
         axes = axes if np.linalg.det(axes) > 0 else axes * np.array([1.0, 1.0, -1.0])
-        return np.concatenate([self.parts.centre, Rotation.from_matrix(axes).as_quat(scalar_first=True)])
+        return np.concatenate([self.parts.centre, of_matrix(axes)])
 
     @property
     def principal_inertia(self) -> np.ndarray:

@@ -11,10 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy
 from filelock import FileLock
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import ConvexHull, QhullError
 
 from datagen.codec import read_npz, sha256_arrays, sha256_record, write_npz
 from datagen.errors import SceneFailed
@@ -148,7 +146,9 @@ def _labels(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.nda
     _, first, same = np.unique(vertices.round(6), axis=0, return_index=True, return_inverse=True)
     corners = same.reshape(-1)[faces]
     links = (np.ones(2 * len(faces)), (np.repeat(corners[:, 0], 2), corners[:, 1:].ravel()))
-    _, label = connected_components(coo_array(links, shape=(len(first), len(first))), directed=False)
+    _, label = scipy.sparse.csgraph.connected_components(
+        scipy.sparse.coo_array(links, shape=(len(first), len(first))), directed=False
+    )
     return vertices[first].astype(np.float64), corners, label[corners[:, 0]]
 
 
@@ -217,7 +217,7 @@ def _fills(piece: tuple[np.ndarray, np.ndarray], hull: np.ndarray) -> bool:
     """Whether a closed piece is nearly its own hull."""
     vertices, faces = piece
     corners = (vertices - vertices.mean(axis=0))[outward_faces(vertices, faces)]
-    return bool(abs(np.linalg.det(corners).sum()) / 6 > CONVEX_SHARE * ConvexHull(hull).volume)
+    return bool(abs(np.linalg.det(corners).sum()) / 6 > CONVEX_SHARE * scipy.spatial.ConvexHull(hull).volume)
 
 
 def _joined(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -250,16 +250,16 @@ def _coacd(vertices: np.ndarray, faces: np.ndarray, settings: DecomposeSettings,
 def hull_of(points: np.ndarray) -> np.ndarray | None:
     """Corners [V, 3] of the convex hull, or None for points in a plane."""
     try:
-        return np.ascontiguousarray(points[np.sort(ConvexHull(points).vertices)])
-    except (QhullError, ValueError):
+        return np.ascontiguousarray(points[np.sort(scipy.spatial.ConvexHull(points).vertices)])
+    except (scipy.spatial.QhullError, ValueError):
         return None
 
 
 def _moments(hull: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     """Volume, centre [3] and second moments [3, 3] about the origin of a convex hull, by signed tetrahedra."""
     try:
-        shape = ConvexHull(hull)
-    except (QhullError, ValueError):
+        shape = scipy.spatial.ConvexHull(hull)
+    except (scipy.spatial.QhullError, ValueError):
         return 0.0, np.zeros(3), np.zeros((3, 3))
     inside = hull.mean(axis=0)
     corners = hull[shape.simplices] - inside

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+import scipy
 
 
 def outward_faces(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -37,8 +36,8 @@ def _consistent(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a, b = owner[first], owner[second]
     rows = np.concatenate([a, a + count])
     columns = np.concatenate([b + crossed * count, b + (1 - crossed) * count])
-    graph = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(2 * count, 2 * count))
-    _, label = connected_components(graph, directed=False)
+    graph = scipy.sparse.coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(2 * count, 2 * count))
+    _, label = scipy.sparse.csgraph.connected_components(graph, directed=False)
     kept, flipped = label[:count], label[count:]
     _, piece = np.unique(np.minimum(kept, flipped), return_inverse=True)
     return piece, _majority(piece, kept > flipped)

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterable
 
 import numpy as np
+import scipy
 from pybullet_utils.bullet_client import BulletClient
-from scipy.spatial.transform import Rotation
 
 from datagen.physics.bodies import FLOOR, Body, WorldRun
 from datagen.physics.wheels import ROLLING_FLOOR, Castors
@@ -164,7 +164,7 @@ class Recorder(Sampler):
         total = np.zeros(len(motion))
         for column, body in enumerate(self.dynamic):
             state = motion[:, column]
-            spin = Rotation.from_quat(state[:, 3:7]).inv().apply(state[:, 10:13])
+            spin = scipy.spatial.transform.Rotation.from_quat(state[:, 3:7]).inv().apply(state[:, 10:13])
             total += body.mass * (self.gravity * state[:, 2] + np.sum(state[:, 7:10] ** 2, axis=1) / 2)
             total += np.sum(body.principal_inertia * spin**2, axis=1) / 2
         return total

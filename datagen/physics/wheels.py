@@ -14,10 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 from pybullet_utils.bullet_client import BulletClient
-from scipy.spatial.transform import Rotation
 
 from datagen.physics.bodies import FLOOR, Body
 from datagen.physics.materials import Material
+from datagen.rotations import inverse, matrix_of, unit
 from datagen.spec import category_of
 
 ROLLING_FLOOR = "floor under castors"  # a second floor at the same height; a body meets one of the two
@@ -49,7 +49,7 @@ class Castors:
             self.wheels_up: dict[str, np.ndarray] = {}
             return
         self.wheels_up = {
-            body.name: Rotation.from_quat(body.object_from_body[3:], scalar_first=True).inv().apply(body.wheels_up)
+            body.name: matrix_of(inverse(unit(body.object_from_body[3:]))) @ body.wheels_up
             for body in bodies
             if body.dynamic and body.wheels_up is not None
         }
@@ -60,7 +60,8 @@ class Castors:
     def follow(self) -> None:
         """Look how the bodies stand now."""
         for name, wheels_up in self.wheels_up.items():
-            up = Rotation.from_quat(self.client.getBasePositionAndOrientation(self.ids[name])[1]).apply(wheels_up)
+            x, y, z, w = self.client.getBasePositionAndOrientation(self.ids[name])[1]
+            up = matrix_of(unit(np.array([w, x, y, z]))) @ wheels_up
             rolling = bool(up[2] > np.cos(np.radians(MAX_TILT_DEG)))
             if self.rolling[name] != rolling:
                 self._meet(name, rolling=rolling)

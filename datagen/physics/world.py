@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pybullet
 from pybullet_utils.bullet_client import BulletClient
-from scipy.spatial.transform import Rotation
 
 from datagen.entry import silenced
 from datagen.physics.bodies import FLOOR, Body, WorldRun
@@ -172,8 +171,7 @@ def _add_body(client: BulletClient, body: Body, file: Path) -> int:
         flags = pybullet.GEOM_FORCE_CONCAVE_TRIMESH
     else:
         to_body = inverse_pose(body.object_from_body)
-        rotation = Rotation.from_quat(to_body[3:], scalar_first=True)
-        write_obj(file, [(rotation.apply(hull) + to_body[:3], _fan(len(hull))) for hull in body.parts.hulls])
+        write_obj(file, [(apply_pose(to_body, hull), _fan(len(hull))) for hull in body.parts.hulls])
         flags = 0
     shape = client.createCollisionShape(pybullet.GEOM_MESH, fileName=str(file), flags=flags)
     number = _create(client, body.mass, shape)
