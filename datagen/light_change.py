@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from datagen.regions import bounding_box, grown
+from datagen.regions import bounding_box, clusters, grown
 
 MIN_LIGHT_CHANGE = 0.07  # about 4 of 255 on display, and as much of noise
 DARK_SHARE = 0.02  # of the bright parts of the clip; where less arrives, its change cannot be seen
@@ -52,11 +53,16 @@ def change_of_light(first: np.ndarray, second: np.ndarray, excluded: np.ndarray,
     contrast leaks into a rim around them. dark: luminance below which a change is not seen. Changed is |dL| / L > 7 %
     after a wide blur, which few samples need, and > 3.5 % in the 3x3 pixels around.
     """
+    if np.array_equal(first, second):
+        return np.zeros_like(excluded)
     weight = _weight(excluded, first)
     change = np.abs(first - second) * weight
     light = np.maximum(np.maximum(first, second), dark) * weight
-    ratio = _ratio(_blur(change), _blur(light))
-    ratio[_ratio(_mean(change), _mean(light)) <= MIN_LOCAL_CHANGE] = 0
+    local = _ratio(_mean(change), _mean(light)) > MIN_LOCAL_CHANGE
+    ratio = np.zeros_like(change)
+    if box := bounding_box(local, _blur_reach(BLUR_PX)):
+        near = box.slices
+        ratio[near] = local[near] * _ratio(_blur(change[near]), _blur(light[near]))
     if not (ratio > MIN_LIGHT_CHANGE).any():
         return np.zeros_like(excluded)
     return _without_specks(_enlarged(ratio, excluded) > MIN_LIGHT_CHANGE, excluded) & ~excluded
@@ -105,7 +111,7 @@ def _known_change(
     """Where finer light is there and counts, bool, and its `_signed_change`, 0 elsewhere, float32 [height, width]."""
     known = ((fine[0] > 0) | (fine[1] > 0)) & ~excluded
     change = np.zeros(known.shape, dtype=np.float32)
-    if box := bounding_box(known, margin_px=0):  # beyond it nothing has weight
+    for box in clusters(known, _blur_reach(FIRST_BLUR_PX * _fine_scale(known))):  # beyond, nothing has weight
         here, first, second = (picture[box.slices] for picture in (known, *fine))
         change[box.slices] = here * _signed_change(first, second, here.astype(np.float32), dark, mean)
     return known, change
@@ -126,9 +132,18 @@ def _signed_change(
 
 def _weight(excluded: np.ndarray, light: np.ndarray) -> np.ndarray:
     """1 at the pixels of a layer of light that show nothing of what is excluded, float32 [h, w]."""
-    height, width = light.shape
-    share = Image.fromarray(excluded.astype(np.float32)).resize((width, height), Image.Resampling.BOX)
-    return (~grown(np.asarray(share) > 0, 1)).astype(np.float32)
+    return (~grown(_reduced(excluded, light.shape), 1)).astype(np.float32)
+
+
+def _reduced(region: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Which pixels of a smaller picture show any of a region bool [height, width], bool of the shape."""
+    height, width = shape
+    scale = region.shape[0] // height
+    if region.shape == (scale * height, scale * width):
+        taps = itertools.product(range(scale), repeat=2)
+        return functools.reduce(np.logical_or, (region[row::scale, column::scale] for row, column in taps))
+    share = Image.fromarray(region.astype(np.float32)).resize((width, height), Image.Resampling.BOX)
+    return np.asarray(share) > 0
 
 
 def _enlarged(values: np.ndarray, like: np.ndarray) -> np.ndarray:
@@ -140,6 +155,11 @@ def _enlarged(values: np.ndarray, like: np.ndarray) -> np.ndarray:
 def _blur(picture: np.ndarray, deviation_px: float = BLUR_PX) -> np.ndarray:
     """Gaussian mean, float32; beyond the border counts as nothing, which cancels in a ratio."""
     return np.asarray(ndimage.gaussian_filter(picture.astype(np.float32), deviation_px, mode="constant", truncate=3.0))
+
+
+def _blur_reach(deviation_px: float) -> int:
+    """How far `_blur` looks."""
+    return math.ceil(3 * deviation_px)
 
 
 def _mean(picture: np.ndarray, side_px: int = LOCAL_PX) -> np.ndarray:
@@ -166,7 +186,7 @@ def _without_specks(mask: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
 
 def _small_parts(mask: np.ndarray, least: int) -> np.ndarray:
     """Pixels of connected parts (diagonals count) of fewer than `least` pixels."""
-    parts, _ = ndimage.label(mask, np.ones((3, 3), dtype=int))
+    parts, _ = ndimage.label(mask, np.ones((3, 3), dtype=int), output=np.intp)
     small = np.bincount(parts.ravel()) < least
     small[0] = False
     return np.asarray(small[parts]) if small.any() else np.zeros_like(mask)

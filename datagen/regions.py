@@ -65,6 +65,29 @@ def bounding_box(region: np.ndarray, margin_px: int) -> Box | None:
     return None if tight is None else _padded(tight, margin_px, whole)
 
 
+def clusters(region: np.ndarray, gap_px: int) -> list[Box]:
+    """Tight boxes that hold a region bool [height, width], cut wherever its rows or columns are further apart."""
+    return _clusters(region, Box(left=0, top=0, right=region.shape[1], bottom=region.shape[0]), gap_px)
+
+
+def _clusters(region: np.ndarray, within: Box, gap_px: int) -> list[Box]:
+    """Those of the part of a region that lies within a box."""
+    part = region[within.slices]
+    parts = [
+        Box(left=within.left + left, top=within.top + top, right=within.left + right, bottom=within.top + bottom)
+        for top, bottom in _stretches(part.any(axis=1), gap_px)
+        for left, right in _stretches(part[top:bottom].any(axis=0), gap_px)
+    ]
+    return parts if parts == [within] else [box for one in parts for box in _clusters(region, one, gap_px)]
+
+
+def _stretches(line: np.ndarray, gap_px: int) -> list[tuple[int, int]]:
+    """Begin and end of the parts of bool [length] whose nearest neighbours are at most so many pixels apart."""
+    at = np.flatnonzero(line)
+    ends = np.flatnonzero(np.diff(at) > gap_px)
+    return list(zip(at[[0, *ends + 1]].tolist(), (at[[*ends, -1]] + 1).tolist(), strict=True)) if len(at) else []
+
+
 def _cut(region: np.ndarray, within: Box, margin_px: int, cost: float) -> list[Box]:
     """Tight boxes around the part of a region that lies within a box."""
     box = _tight(region, within)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from datagen.light_change import (
     CONTESTED_CHANGE,
     LEAST_FINE_SAMPLES,
     UNDECIDED_CHANGE,
     VISIBLE_CHANGE,
+    _reduced,
+    change_of_light,
     contested,
     fine_change,
     fine_samples,
@@ -113,3 +116,35 @@ def test_a_share_of_the_picture_gets_as_many_rays_at_every_size(width: int, heig
     assert fine_samples(128, width, height) == samples
     assert fine_samples(64, width, height) == max(samples // 2, LEAST_FINE_SAMPLES)
     assert fine_samples(1, width, height) == 1
+
+
+def test_what_is_far_apart_is_told_as_if_alone() -> None:
+    """Means are taken within boxes; those of the whole picture would say the same."""
+    rng = np.random.default_rng(0)
+    places = np.s_[5:20, 10:40], np.s_[70:90, 30:60], np.s_[30:60, 120:150]
+    first, second = lit() + 0.1 * rng.random((2, HEIGHT, WIDTH), dtype=np.float32)
+    alone = []
+    for place in places:
+        only = NONE.copy()
+        only[place] = True
+        alone.append(only)
+    together = np.logical_or.reduce(alone)
+
+    def finer(where: np.ndarray) -> np.ndarray:
+        return contested((first * where, second * where), dark=0.0)
+
+    def changed(where: np.ndarray) -> np.ndarray:
+        return change_of_light(first, np.where(where, 0.9 * second, first), NONE, dark=0.0)
+
+    for told in (finer, changed):
+        assert told(together).any()
+        assert np.array_equal(told(together), np.logical_or.reduce([told(only) for only in alone]))
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 8])
+def test_every_pixel_of_the_light_that_shows_any_of_a_region_is_told(scale: int) -> None:
+    """96x160 is no multiple of 3."""
+    spots = np.random.default_rng(0).random((HEIGHT, WIDTH)) < 0.01
+    height, width = -(-HEIGHT // scale), -(-WIDTH // scale)
+    share = Image.fromarray(spots.astype(np.float32)).resize((width, height), Image.Resampling.BOX)
+    assert np.array_equal(_reduced(spots, (height, width)), np.asarray(share) > 0)

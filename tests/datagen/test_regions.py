@@ -12,6 +12,7 @@ from datagen.regions import (
     Box,
     any_in_cells,
     boxes_around,
+    clusters,
     footprint,
     grown,
     lay_over,
@@ -144,3 +145,18 @@ def test_rectangles_cover_a_region_once() -> None:
     assert np.array_equal(count, spots.astype(int))
     assert rectangles(region(np.s_[20:30, 40:50])) == (Box(left=40, top=20, right=50, bottom=30),)
     assert rectangles(region()) == ()
+
+
+@pytest.mark.parametrize("gap_px", [1, 4, 15])
+def test_clusters_hold_a_region_and_lie_apart(gap_px: int) -> None:
+    spots = np.random.default_rng(0).random((HEIGHT, WIDTH)) < 0.003
+    spots[0, 0] = spots[-1, -1] = True
+    boxes = clusters(spots, gap_px)
+    owner = np.zeros(spots.shape, dtype=int)
+    for number, box in enumerate(boxes, start=1):
+        assert spots[box.slices].any() and not owner[box.slices].any()
+        owner[box.slices] = number
+    assert owner[spots].all()
+    for number in range(1, len(boxes) + 1):
+        assert set(np.unique(owner[grown(owner == number, gap_px)])) <= {0, number}
+    assert clusters(region(), gap_px) == []
