@@ -35,9 +35,9 @@ from datagen.errors import SceneError
 from datagen.jobs import CollisionJob
 from datagen.meshes import read_obj
 from datagen.physics.agreement import Agreement, Course, compare, course_of
-from datagen.physics.bodies import Body, WorldRun
+from datagen.physics.bodies import Body, ConvexParts, WorldRun
 from datagen.physics.crosscheck import Box, Hulls, run_mujoco
-from datagen.physics.decompose import ConvexParts, convex_parts, parts_from_hulls
+from datagen.physics.decompose import convex_parts, parts_from_hulls
 from datagen.physics.handover import take_clip
 from datagen.physics.materials import Material, floor_material
 from datagen.physics.simulate import rerun, simulate_without

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from datagen.clearance import check_room, occupied_by
+from datagen.clearance import bounds_of, check_room, occupied_by
 from datagen.furnishing import furnish, window_light
 from datagen.placement import Room
 from datagen.spec import SceneSpec, World
@@ -47,4 +47,4 @@ def swept_boxes(
     """Lower and upper corners float64 [N, 2, 3] of every object and person at every frame of every world."""
     tracks = [place(path.of(name), corners[name]) for path in worlds.values() for name in path.names]
     tracks += [points for points in people.values() if points.size]
-    return np.concatenate([np.stack([points.min(axis=1), points.max(axis=1)], axis=1) for points in tracks])
+    return np.concatenate([bounds_of(points) for points in tracks])

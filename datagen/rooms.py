@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -23,6 +24,7 @@ class Wall:
         return np.asarray(self.start + along_m * self.along + depth_m * self.inward + np.array([0.0, 0.0, height_m]))
 
 
+@cache  # every piece that is tried asks again
 def walls_of(room: Room) -> tuple[Wall, ...]:
     """The four walls, counter-clockwise seen from above, from the one at y_min."""
     corners = [(room.x_min, room.y_min), (room.x_max, room.y_min), (room.x_max, room.y_max), (room.x_min, room.y_max)]

@@ -1,8 +1,7 @@
 """Single rotations in plain floats: the same bits as scipy's `Rotation`, at a tenth of its cost and without its import.
 
-What is asked one pose at a time pays 30 to 90 us a call there, and every process that
-imports it 0.17 CPU-seconds. Quaternions are (w, x, y, z); formulas as in K. Shoemake, "Animating rotation with
-quaternion curves", SIGGRAPH 1985.
+What is asked one pose at a time pays 30 to 90 us a call there, and every process that imports it 0.17 CPU-seconds.
+Quaternions are (w, x, y, z); formulas as in K. Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
 """
 
 from __future__ import annotations

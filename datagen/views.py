@@ -15,6 +15,7 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
 from datagen.camera import Lens, poses_of, to_camera, to_pixels, upright_axes
+from datagen.clearance import bounds_of
 from datagen.errors import SceneRejected
 from datagen.framing import MARGIN, NEAREST_M, distance_to_boxes
 from datagen.spec import SceneSpec, World
@@ -100,7 +101,7 @@ def gather_action(
             for name in corners
             if name not in spec.removed
         },
-        bounds=np.stack([everything.min(axis=0), everything.max(axis=0)]),
+        bounds=bounds_of(everything),
     )
 
 
@@ -195,7 +196,7 @@ def aim(
     for _ in range(2):
         pixels, depth = to_pixels(away @ axes, lens)
         fits &= depth.min(axis=1) >= NEAREST_M
-        middle = 0.5 * (pixels.min(axis=1) + pixels.max(axis=1)) - np.array([lens.width / 2, lens.height / 2])
+        middle = 0.5 * bounds_of(pixels).sum(axis=1) - np.array([lens.width / 2, lens.height / 2])
         ray = np.concatenate([middle / lens.focal_px * (1.0, -1.0), np.full((len(middle), 1), -1.0)], axis=-1)
         axes = upright_axes(-(axes @ ray[..., None])[..., 0])
     pixels, depth = to_pixels(away @ axes, lens)

@@ -6,11 +6,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datagen.physics.decompose import ConvexParts
 from datagen.physics.materials import Material, mass_kg
 from datagen.rotations import of_matrix
 
 FLOOR = "floor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvexParts:
+    """A solid made of convex parts, in the object's frame.
+
+    hulls    each float64 [V, 3], the corners of one part
+    volume   [m3]
+    centre   float64 [3], of mass [m]
+    inertia  float64 [3, 3], about the centre of mass, for density 1 [m5]
+    """
+
+    hulls: tuple[np.ndarray, ...]
+    volume: float
+    centre: np.ndarray
+    inertia: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from datagen.codec import read_npz, sha256_arrays, sha256_record, write_npz
 from datagen.errors import SceneFailed
+from datagen.physics.bodies import ConvexParts
 from datagen.physics.orient import outward_faces
 
 MIN_PART_VOLUME_M3 = 1e-9
@@ -34,22 +35,6 @@ class DecomposeSettings:
     max_hulls: int = 24
     seed: int = 0
     version: int = CACHE_VERSION
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConvexParts:
-    """A solid made of convex parts, in the object's frame.
-
-    hulls    each float64 [V, 3], the corners of one part
-    volume   [m3]
-    centre   float64 [3], of mass [m]
-    inertia  float64 [3, 3], about the centre of mass, for density 1 [m5]
-    """
-
-    hulls: tuple[np.ndarray, ...]
-    volume: float
-    centre: np.ndarray
-    inertia: np.ndarray
 
 
 def convex_parts(

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from datagen.errors import SceneFailed
-from datagen.physics.bodies import Body
-from datagen.physics.decompose import ConvexParts, convex_parts
+from datagen.physics.bodies import Body, ConvexParts
+from datagen.physics.decompose import convex_parts
 from datagen.physics.handover import Handover
 from datagen.physics.materials import Material, floor_material, mass_kg, material_of
 from datagen.physics.settle import Settling, settle

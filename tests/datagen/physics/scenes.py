@@ -6,8 +6,8 @@ import numpy as np
 import trimesh
 
 from datagen.looks import draw_camera, draw_light, draw_surface
-from datagen.physics.bodies import Body
-from datagen.physics.decompose import ConvexParts, parts_from_hulls
+from datagen.physics.bodies import Body, ConvexParts
+from datagen.physics.decompose import parts_from_hulls
 from datagen.physics.materials import material_of
 from datagen.sequence import FORMAT_VERSION, BodyTrack, ObjectTrack, Sequence, SequenceInfo
 from datagen.spec import Clip, GeometryRef, ObjectSpec, PersonSpec, SceneSpec
