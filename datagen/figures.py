@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from datagen.metadata import EffectVisibility, KeepDifference, MaskStatistics
 from datagen.quadmask import Label, MaskLayers, Policy
@@ -79,7 +79,7 @@ def seam_difference(full: Iterable[np.ndarray], removed: Iterable[np.ndarray], m
     counts = np.zeros(256, dtype=np.int64)
     for first, second, labels in zip(full, removed, mask, strict=True):
         keep = labels == Label.KEEP
-        beside = keep & ndimage.binary_dilation(~keep, np.ones((3, 3), dtype=bool), iterations=SEAM_PX)
+        beside = keep & scipy.ndimage.binary_dilation(~keep, np.ones((3, 3), dtype=bool), iterations=SEAM_PX)
         counts += np.bincount(np.abs(first[beside].astype(np.int16) - second[beside]).max(axis=-1), minlength=256)
     total = int(counts.sum())
     return float(np.searchsorted(np.cumsum(counts), SEAM_PERCENTILE / 100 * total)) if total else 0.0

@@ -115,7 +115,7 @@ def matrices_from_poses(poses: np.ndarray) -> np.ndarray:
 
 
 def apply_pose(pose: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Points [P, 3] of the object's frame, in the world; `pose` is [7]."""
+    """Points [P, 3] of the object's frame, or one [3], in the world; `pose` is [7]."""
     return np.asarray(points @ matrix_of(unit(pose[3:])).T + pose[:3])
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
+import scipy
 
 from datagen.codec import read_npz, write_npz
+from datagen.rotations import matrices_of
 from datagen.seeding import generator_for
-from datagen.trajectory import compose_poses
+from datagen.trajectory import apply_pose, compose_poses
 
 PERTURBED_FILE = "perturbed.npz"
 SIGMA_POSITION_M = 0.002
@@ -55,8 +56,8 @@ def draw_jitter(rng: np.random.Generator) -> Jitter:
 
 def jittered_pose(pose: np.ndarray, pivot: np.ndarray, jitter: Jitter) -> np.ndarray:
     """A pose [7], shifted, and turned about a point [3] of the object's own frame."""
-    centre = Rotation.from_quat(pose[3:], scalar_first=True).apply(pivot) + pose[:3]
-    turn = Rotation.from_rotvec(jitter.turn)
+    centre = apply_pose(pose, pivot)
+    turn = scipy.spatial.transform.Rotation.from_rotvec(jitter.turn)
     moved = np.concatenate([centre + jitter.offset, turn.as_quat(scalar_first=True)])
     return compose_poses(moved, np.concatenate([pose[:3] - centre, pose[3:]]))
 
@@ -79,8 +80,7 @@ def spread_of(
 
 def _placed(poses: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """Corners in the world [F, C, 3]."""
-    matrices = Rotation.from_quat(poses[:, 3:], scalar_first=True).as_matrix()
-    return np.asarray(np.einsum("fij,cj->fci", matrices, corners) + poses[:, None, :3])
+    return np.asarray(np.einsum("fij,cj->fci", matrices_of(poses[:, 3:]), corners) + poses[:, None, :3])
 
 
 def write_perturbed(
