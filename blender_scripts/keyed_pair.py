@@ -87,6 +87,8 @@ class KeyedPair:
 
     def laid(self, drawn: Drawn, region: np.ndarray) -> np.ndarray:
         """What was drawn, laid over the key in a region."""
+        if not region.any():
+            return self.key
         other = drawn.over(self.key)
         return lay_over(self.key, other, region | spill(self.key, other, region))
 
@@ -126,11 +128,12 @@ def from_key(
     moved = moved_in_scene(scene.spec, worlds, scene.staging, corners)
     for person in scene.spec.people:
         moved[:-1, scene.spec.ids()[person.name]] = True  # whoever is not removed may be elsewhere in every frame
-    views = (seen(rendered, world, frame) for frame in range(len(moved)))
     key = seen(rendered, World.COUNTERFACTUAL, len(moved) - 1)
-    apart = [seen_apart(view, key, flags, dark) for view, flags in zip(views, moved, strict=True)]
-    extents = [max(one.removed, one.moved, one.light) for one in scene.staging.blur_px] or [0.0] * len(apart)
-    return np.stack([widened(region, extent) for region, extent in zip(apart, extents, strict=True)])
+    extents = [max(one.removed, one.moved, one.light) for one in scene.staging.blur_px] or [0.0] * len(moved)
+    apart = np.empty(rendered.ids_hidden.shape, dtype=bool)
+    for frame, (flags, extent) in enumerate(zip(moved, extents, strict=True)):
+        apart[frame] = widened(seen_apart(seen(rendered, world, frame), key, flags, dark), extent)
+    return apart
 
 
 def seen(rendered: RenderedLayers, world: World, frame: int) -> Seen:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -28,17 +27,6 @@ NEAREST_DEPTH_M = 0.1
 OPTIONAL_LAYERS = ("moved_hidden", "moved_counterfactual", "fine_hidden", "fine_counterfactual")
 
 
-class Clip(Protocol):
-    """A layer [num_frames, height, width]: an array, or one whose frames are read when they are asked for."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, frame: int, /) -> Any: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class RenderedLayers:
     """What a render says about a clip.
@@ -53,16 +41,16 @@ class RenderedLayers:
                         light_* cannot tell whether they differ (`undecided_light`); 0 elsewhere
     """
 
-    removed_coverage: Clip
-    ids_hidden: Clip
-    ids_counterfactual: Clip
-    light_factual: Clip
-    light_hidden: Clip
-    light_counterfactual: Clip
-    moved_hidden: Clip | None = None
-    moved_counterfactual: Clip | None = None
-    fine_hidden: Clip | None = None
-    fine_counterfactual: Clip | None = None
+    removed_coverage: np.ndarray
+    ids_hidden: np.ndarray
+    ids_counterfactual: np.ndarray
+    light_factual: np.ndarray
+    light_hidden: np.ndarray
+    light_counterfactual: np.ndarray
+    moved_hidden: np.ndarray | None = None
+    moved_counterfactual: np.ndarray | None = None
+    fine_hidden: np.ndarray | None = None
+    fine_counterfactual: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         full, light = self.removed_coverage.shape, self.light_factual.shape
@@ -93,7 +81,7 @@ class Seen:
     light: np.ndarray
 
 
-def _check_layer(name: str, layer: Clip, expected: tuple[int, ...], num_frames: int) -> None:
+def _check_layer(name: str, layer: np.ndarray, expected: tuple[int, ...], num_frames: int) -> None:
     """Raise `DataError` for a layer of another shape or length."""
     if layer.shape != expected or len(expected) != 3 or len(layer) != num_frames:
         raise DataError(f"layer '{name}': expected [{num_frames}, height, width] like {expected}, found {layer.shape}")
@@ -126,11 +114,14 @@ def derive_layers(
     if moved.dtype != np.bool_ or moved.ndim != 2 or len(moved) != num_frames:
         raise DataError(f"moved flags: expected bool [{num_frames}, ids], found {moved.dtype} {moved.shape}")
     dark = dark_of(rendered)
-    frames = [_derive_frame(rendered, moved, frame, edge_px, dark) for frame in range(num_frames)]
-    if blur_px:
-        frames = [_blurred(layers, extent) for layers, extent in zip(frames, blur_px, strict=True)]
-    names = [field.name for field in fields(MaskLayers)]
-    return MaskLayers(**{name: np.stack([one[index] for one in frames]) for index, name in enumerate(names)})
+    stacks = {field.name: np.empty(rendered.removed_coverage.shape, dtype=bool) for field in fields(MaskLayers)}
+    for frame in range(num_frames):
+        layers = _derive_frame(rendered, moved, frame, edge_px, dark)
+        if blur_px:
+            layers = _blurred(layers, blur_px[frame])
+        for stack, layer in zip(stacks.values(), layers, strict=True):
+            stack[frame] = layer
+    return MaskLayers(**stacks)
 
 
 def _derive_frame(
@@ -155,11 +146,11 @@ def _moved_surfaces(
     seen: Mapping[str, np.ndarray], moved: np.ndarray, frame: int, edge_px: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """`moved_before` and `moved_after` of one frame, bool [height, width], by its layers of ids and silhouettes."""
-    for name in ("ids_hidden", "ids_counterfactual"):
-        if (found := seen[name].max()) >= moved.shape[1]:
-            last = moved.shape[1] - 1
-            raise DataError(f"layer '{name}': frame {frame} holds id {found:g}; the scene's ids end at {last}")
-    before, after = _surfaces_apart(seen["ids_hidden"], seen["ids_counterfactual"], moved[frame])
+    before, after = _surfaces_apart(
+        _as_ids(seen["ids_hidden"], moved, "ids_hidden", frame),
+        _as_ids(seen["ids_counterfactual"], moved, "ids_counterfactual", frame),
+        moved[frame],
+    )
     if "moved_hidden" not in seen:
         before, after = grown(before, edge_px), grown(after, edge_px)
     if "moved_hidden" in seen and "moved_counterfactual" in seen:
@@ -175,22 +166,22 @@ def undecided_light(rendered: RenderedLayers, moved: np.ndarray) -> np.ndarray:
     """
     dark = dark_of(rendered)
     names = ("ids_hidden", "ids_counterfactual", "moved_hidden", "moved_counterfactual")
-    regions = []
-    for frame in range(len(rendered.light_hidden)):
+    region = np.empty(rendered.ids_hidden.shape, dtype=bool)
+    for frame in range(len(region)):
         seen = {name: _picture(rendered, name, frame) for name in names}
         moving = np.logical_or(*_moved_surfaces(seen, moved, frame, edge_px=0))
         hidden, counterfactual = (_picture(rendered, f"light_{world}", frame) for world in ("hidden", "counterfactual"))
-        regions.append(undecided(hidden, counterfactual, moving, dark))
-    return np.stack(regions)
+        region[frame] = undecided(hidden, counterfactual, moving, dark)
+    return region
 
 
 def contested_light(rendered: RenderedLayers) -> np.ndarray:
     """Where finer light of H and C by few samples does not tell either, bool [num_frames, height, width]."""
-    dark, regions = dark_of(rendered), []
-    for frame in range(len(rendered.light_hidden)):
+    dark, region = dark_of(rendered), np.empty(rendered.ids_hidden.shape, dtype=bool)
+    for frame in range(len(region)):
         hidden, counterfactual = (_picture(rendered, f"fine_{world}", frame) for world in ("hidden", "counterfactual"))
-        regions.append(contested((hidden, counterfactual), dark))
-    return np.stack(regions)
+        region[frame] = contested((hidden, counterfactual), dark)
+    return region
 
 
 def _blurred(layers: tuple[np.ndarray, ...], extent: Blur) -> tuple[np.ndarray, ...]:
@@ -219,6 +210,15 @@ def seen_apart(first: Seen, second: Seen, moved: np.ndarray, dark: float, edge_p
     return surfaces | change_of_light(first.light, second.light, surfaces, dark)
 
 
+def _as_ids(picture: np.ndarray, moved: np.ndarray, name: str, frame: int) -> np.ndarray:
+    """Ids without what rendering adds to them; raises `DataError` for one that no object has."""
+    ids = picture if picture.dtype.kind == "u" else np.rint(picture)
+    if (found := ids.max()) >= moved.shape[1]:
+        last = moved.shape[1] - 1
+        raise DataError(f"layer '{name}': frame {frame} holds id {found:g}; the scene's ids end at {last}")
+    return ids
+
+
 def _surfaces_apart(hidden: np.ndarray, counterfactual: np.ndarray, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`moved_before` and `moved_after` of one frame by ids at pixels' centres; `moved` is bool [max id + 1]."""
     before = hidden != counterfactual
@@ -231,8 +231,7 @@ def _surfaces_apart(hidden: np.ndarray, counterfactual: np.ndarray, moved: np.nd
 
 def dark_of(rendered: RenderedLayers) -> float:
     """Luminance below which next to no light arrives in this clip."""
-    light = np.stack([rendered.light_hidden[frame] for frame in range(len(rendered.light_hidden))])
-    return DARK_SHARE * float(np.percentile(light, 99))
+    return DARK_SHARE * float(np.percentile(rendered.light_hidden, 99))
 
 
 def with_spill(layers: MaskLayers, full: np.ndarray, removed: np.ndarray) -> MaskLayers:

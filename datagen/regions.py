@@ -271,7 +271,7 @@ def _ramped(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.nd
     weight = 1 - np.sqrt(squared[ring].astype(np.float64)) / (RAMP_PX + 1)
     weight = (weight * weight * (3 - 2 * weight))[:, None]
     base = levels_at(factual, ring)
-    step = np.clip(levels_at(other, ring).astype(np.float64) - base, -MAX_RAMP_LEVELS, MAX_RAMP_LEVELS)
+    step = np.clip(levels_at(other, ring).astype(np.int16) - base, -MAX_RAMP_LEVELS, MAX_RAMP_LEVELS)
     whole_pixels(result)[ring] = whole_pixels(np.rint(base + weight * step).astype(np.uint8))
     return result
 
