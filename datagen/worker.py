@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -17,8 +18,8 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,27 +180,42 @@ def _wait(pid: int, limits: Limits) -> _Ending:
     Memory is watched, not limited with RLIMIT_AS: Blender reserves far more address space than it ever touches.
     """
     start = time.monotonic()
-    overrun, peak, next_look = "", 0, start
-    while True:
-        reaped, status, used = os.wait4(pid, os.WNOHANG)
-        now = time.monotonic()
-        if reaped:
-            break
-        if now >= next_look:
-            peak, next_look = max(peak, group_rss_bytes(pid)), now + MEMORY_POLL_S
-        if not overrun and limits.memory_bytes and peak > limits.memory_bytes:
-            overrun = OUT_OF_MEMORY
-        elif not overrun and now > start + limits.timeout_s:
-            overrun = TIMEOUT
-        if overrun:
-            _kill_group(pid)
-        time.sleep(POLL_S)
+    overrun, peak = "", 0
+    with _end_of(pid) as wait_for_end:
+        while True:
+            reaped, status, used = os.wait4(pid, os.WNOHANG)
+            now = time.monotonic()
+            if reaped:
+                break
+            peak = max(peak, group_rss_bytes(pid))
+            if not overrun and limits.memory_bytes and peak > limits.memory_bytes:
+                overrun = OUT_OF_MEMORY
+            elif not overrun and now > start + limits.timeout_s:
+                overrun = TIMEOUT
+            if overrun:
+                _kill_group(pid)
+            wait_for_end()
     usage = Usage(
         wall_s=round(now - start, 3),
         cpu_s=round(used.ru_utime + used.ru_stime, 3),
         peak_rss_bytes=max(peak, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)),
     )
     return _Ending(exit_code=os.waitstatus_to_exitcode(status), overrun=overrun, usage=usage)
+
+
+@contextmanager
+def _end_of(pid: int) -> Iterator[Callable[[], object]]:
+    """A function that sleeps until the child ends or its memory is to be looked at, without asking in between."""
+    if not hasattr(os, "pidfd_open"):  # macOS
+        yield lambda: time.sleep(POLL_S)
+        return
+    handle = os.pidfd_open(pid)
+    try:
+        end = select.poll()
+        end.register(handle, select.POLLIN)
+        yield lambda: end.poll(MEMORY_POLL_S * 1000)
+    finally:
+        os.close(handle)
 
 
 def _kill_group(group: int) -> None:
