@@ -89,10 +89,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     run = RunFolder(root=options.run.resolve())
+    keys = run.keys()
+    finished = [key for key in keys if run.has(options.stage, key)]
     checkouts = [HERE, *([options.against.resolve()] if options.against else [])]
     costs: dict[Path, list[float]] = {checkout: [] for checkout in checkouts}
     with tempfile.TemporaryDirectory() as scratch:
-        for key in (key for key in run.keys() if run.has(options.stage, key)):
+        for key in finished:
             job = Path(scratch) / "job.json"
             write_json(job, job_of(run, options.stage, key))
             for repeat in range(options.repeats):
