@@ -41,25 +41,40 @@ def pixels_per_frame(where: np.ndarray) -> np.ndarray:
 
 
 def keep_differences(
-    full: np.ndarray, removed: np.ndarray, masks: Mapping[Policy, np.ndarray]
+    full: Iterable[np.ndarray], removed: Iterable[np.ndarray], masks: Mapping[Policy, np.ndarray]
 ) -> dict[str, KeepDifference]:
     """How far two videos uint8 [num_frames, height, width, 3] differ where the mask of a policy says that they do not.
 
     masks: by policy, quadmasks uint8 [num_frames, height, width].
     """
-    return {policy.value: keep_difference(full, removed, mask) for policy, mask in masks.items()}
+    counts = _levels_in_keep(full, removed, tuple(masks.values()))
+    return {policy.value: _difference_of(one) for policy, one in zip(masks, counts, strict=True)}
 
 
 def keep_difference(full: Iterable[np.ndarray], removed: Iterable[np.ndarray], mask: np.ndarray) -> KeepDifference:
     """|full - removed| over the KEEP pixels of a quadmask; all zero where there are none."""
-    counts = np.zeros(256, dtype=np.int64)
-    for first, second, labels in zip(full, removed, mask, strict=True):
-        keep = (labels == Label.KEEP).ravel()
+    return _difference_of(_levels_in_keep(full, removed, (mask,))[0])
+
+
+def _levels_in_keep(
+    full: Iterable[np.ndarray], removed: Iterable[np.ndarray], masks: tuple[np.ndarray, ...]
+) -> np.ndarray:
+    """How often each |full - removed| occurs in the KEEP pixels of each mask, int64 [num_masks, 256]."""
+    counts = np.zeros((len(masks), 256), dtype=np.int64)
+    for first, second, *labels in zip(full, removed, *masks, strict=True):
         differ = np.flatnonzero(first != second)  # mostly few
-        differ = differ[keep[differ // 3]]
         one, other = first.ravel()[differ], second.ravel()[differ]
-        counts += np.bincount(np.maximum(one, other) - np.minimum(one, other), minlength=256)
-        counts[0] += 3 * np.count_nonzero(keep) - len(differ)
+        levels, pixels = np.maximum(one, other) - np.minimum(one, other), differ // 3
+        for count, mask in zip(counts, labels, strict=True):
+            keep = (mask == Label.KEEP).ravel()
+            beyond = levels[keep[pixels]]
+            count += np.bincount(beyond, minlength=256)
+            count[0] += 3 * np.count_nonzero(keep) - len(beyond)
+    return counts
+
+
+def _difference_of(counts: np.ndarray) -> KeepDifference:
+    """The record of differences that occur so often, int64 [256]."""
     total = int(counts.sum())
     mean = float(counts @ np.arange(256) / total) if total else 0.0
     p999 = float(np.searchsorted(np.cumsum(counts), 0.999 * total)) if total else 0.0
