@@ -213,7 +213,10 @@ def spill(factual: np.ndarray, other: np.ndarray, region: np.ndarray) -> np.ndar
 
 
 def whole_pixels(picture: np.ndarray) -> np.ndarray:
-    """A picture [height, width, 3] seen as one item a pixel, [height, width]: masks select these many times faster."""
+    """A picture [height, width, 3] seen as one item a pixel, [height, width]: masks select these many times faster.
+
+    A pixel's levels have to lie together in memory.
+    """
     return picture.view(np.dtype((np.void, picture.shape[-1] * picture.itemsize)))[..., 0]
 
 
@@ -233,7 +236,13 @@ def square_sums(values: np.ndarray, side_px: int) -> np.ndarray:
 
 def grown(region: np.ndarray, pixels: int) -> np.ndarray:
     """A region bool [height, width] with all that is at most so many rows and columns away; itself where that is 0."""
-    return _grown_by_rows(_grown_by_rows(region, pixels).T, pixels).T
+    if not pixels:
+        return region
+    result = np.zeros_like(region)
+    if box := bounding_box(region, pixels):
+        near = box.slices
+        result[near] = _grown_by_rows(_grown_by_rows(region[near], pixels).T, pixels).T
+    return result
 
 
 def _grown_by_rows(region: np.ndarray, pixels: int) -> np.ndarray:
