@@ -17,7 +17,8 @@ from blender_scripts.renderer import Renderer
 from blender_scripts.stencil import FILTER_REACH_PX
 from datagen.frames import read_rgb
 from datagen.layers import PICTURE, Layer
-from datagen.regions import BOX_COST, MARGIN_PX, Box, grown, whole_pixels
+from datagen.pixels import whole_pixels
+from datagen.regions import BOX_COST, MARGIN_PX, Box, grown
 
 SCRATCH = f"scratch{PICTURE}"
 STENCIL_BOX_COST = 0.25  # of a full picture, where a stencil hides the rest of a box: that costs little

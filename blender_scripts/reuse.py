@@ -24,8 +24,9 @@ from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene
 from datagen.frames import read_rgb, read_stack
 from datagen.layers import EVIDENCE, Layer, ReuseReport
 from datagen.physics.records import PhysicsCertificate
+from datagen.pixels import levels_at, square_sums
 from datagen.quadmask import MaskLayers
-from datagen.regions import RAMP_PX, bounding_box, grown, lay_over, levels_at, spill, square_sums
+from datagen.regions import RAMP_PX, bounding_box, grown, lay_over, spill
 
 NOISE_PX = 5  # light that the mask missed is told from noise by a mean over so many pixels
 

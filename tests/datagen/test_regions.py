@@ -19,7 +19,6 @@ from datagen.regions import (
     near_squared,
     rectangles,
     spill,
-    square_sums,
 )
 
 HEIGHT, WIDTH = 60, 90
@@ -107,12 +106,6 @@ def test_a_trace_beside_the_region_is_spill_and_one_far_off_is_not() -> None:
     found = spill(flat(100), other, changed)
     assert np.argwhere(found).tolist() == [[25, 51]]
     assert not spill(flat(100), other, region()).any()
-
-
-def test_square_sums_are_those_of_a_uniform_filter() -> None:
-    values = np.random.default_rng(0).integers(-255, 256, (HEIGHT, WIDTH, 3), dtype=np.int16)
-    means = ndimage.uniform_filter(values.astype(np.float64), (5, 5, 0))
-    assert np.array_equal(square_sums(values, 5), np.rint(25 * means))
 
 
 @pytest.mark.parametrize("pixels", [1, 2, 4, 5, 8])
