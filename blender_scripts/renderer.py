@@ -70,7 +70,7 @@ class Renderer:
         self.device = take_device(scene.spec.render, scene.spec.key)
         self.on_gpu = self.device.device is not Device.CPU
         self.stencil = Stencil(scene, GPU_CELL_PX if self.on_gpu else 1)
-        if self.on_gpu and scene.spec.render.engine is Engine.CYCLES:
+        if self.on_gpu and self.device.device is not Device.OPTIX and scene.spec.render.engine is Engine.CYCLES:
             share_meshes(scene.room)
         set_constants(scene.spec, threads, self.device)
 
