@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from PIL import Image
-from scipy import ndimage
 
-from datagen.regions import bounding_box, clusters, grown
+from datagen.regions import any_in_cells, bounding_box, clusters, grown
 
 MIN_LIGHT_CHANGE = 0.07  # about 4 of 255 on display, and as much of noise
 DARK_SHARE = 0.02  # of the bright parts of the clip; where less arrives, its change cannot be seen
@@ -140,8 +139,7 @@ def _reduced(region: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     height, width = shape
     scale = region.shape[0] // height
     if region.shape == (scale * height, scale * width):
-        taps = itertools.product(range(scale), repeat=2)
-        return functools.reduce(np.logical_or, (region[row::scale, column::scale] for row, column in taps))
+        return any_in_cells(region, scale)
     share = Image.fromarray(region.astype(np.float32)).resize((width, height), Image.Resampling.BOX)
     return np.asarray(share) > 0
 
@@ -154,7 +152,9 @@ def _enlarged(values: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 def _blur(picture: np.ndarray, deviation_px: float = BLUR_PX) -> np.ndarray:
     """Gaussian mean, float32; beyond the border counts as nothing, which cancels in a ratio."""
-    return np.asarray(ndimage.gaussian_filter(picture.astype(np.float32), deviation_px, mode="constant", truncate=3.0))
+    return np.asarray(
+        scipy.ndimage.gaussian_filter(picture.astype(np.float32), deviation_px, mode="constant", truncate=3.0)
+    )
 
 
 def _blur_reach(deviation_px: float) -> int:
@@ -164,7 +164,7 @@ def _blur_reach(deviation_px: float) -> int:
 
 def _mean(picture: np.ndarray, side_px: int = LOCAL_PX) -> np.ndarray:
     """Mean of the pixels around, likewise."""
-    return np.asarray(ndimage.uniform_filter(picture.astype(np.float32), side_px, mode="constant"))
+    return np.asarray(scipy.ndimage.uniform_filter(picture.astype(np.float32), side_px, mode="constant"))
 
 
 def _ratio(change: np.ndarray, light: np.ndarray) -> np.ndarray:
@@ -186,7 +186,7 @@ def _without_specks(mask: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
 
 def _small_parts(mask: np.ndarray, least: int) -> np.ndarray:
     """Pixels of connected parts (diagonals count) of fewer than `least` pixels."""
-    parts, _ = ndimage.label(mask, np.ones((3, 3), dtype=int), output=np.intp)
+    parts, _ = scipy.ndimage.label(mask, np.ones((3, 3), dtype=int), output=np.intp)
     small = np.bincount(parts.ravel()) < least
     small[0] = False
     return np.asarray(small[parts]) if small.any() else np.zeros_like(mask)

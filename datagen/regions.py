@@ -6,6 +6,8 @@ affected by policy "effects") is rendered inside boxes with a margin, and laid o
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -148,8 +150,10 @@ def _padded(box: Box, margin_px: int, within: Box | None = None) -> Box:
 
 def any_in_cells(region: np.ndarray, cell_px: int) -> np.ndarray:
     """Which square cells of a region bool [height, width] hold any of it, bool [ceil(height / cell_px), ...]."""
-    rows, columns = (np.arange(0, size, cell_px) for size in region.shape)
-    return np.logical_or.reduceat(np.logical_or.reduceat(region, rows, axis=0), columns, axis=1)
+    height, width = region.shape
+    padded = np.pad(region, ((0, -height % cell_px), (0, -width % cell_px)))
+    taps = itertools.product(range(cell_px), repeat=2)
+    return functools.reduce(np.logical_or, (padded[row::cell_px, column::cell_px] for row, column in taps))
 
 
 def rectangles(region: np.ndarray) -> tuple[Box, ...]:
