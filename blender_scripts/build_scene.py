@@ -115,8 +115,8 @@ class BuiltScene:
             )
         return result
 
-    def show(self, state: SceneState) -> None:
-        """Bring Blender's scene into a state.
+    def show(self, state: SceneState, *, evaluate: bool = True) -> None:
+        """Bring Blender's scene into a state; evaluate: for whoever asks where things are. A render does so itself.
 
         What is as it was is not set again: Blender would build its dependency graph anew, and Cycles take the object
         for a moved one, at a tenth of the price of a small picture.
@@ -132,8 +132,8 @@ class BuiltScene:
             for mesh in person.meshes:
                 set_hidden(mesh, name not in shown)
         if shown:
-            set_frame(next(iter(shown.values())))
-        else:
+            set_frame(next(iter(shown.values())), evaluate=evaluate)
+        elif evaluate:
             bpy.context.view_layer.update()
 
 

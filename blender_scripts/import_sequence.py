@@ -87,10 +87,13 @@ def pose_at(sequence: ImportedSequence, name: str, frame: float) -> np.ndarray:
     return interpolate(sequence.poses[name], 1.0, time)[0]
 
 
-def set_frame(frame: float) -> None:
-    """Move the scene to a frame, which may be fractional."""
-    whole = int(np.floor(frame))
-    bpy.context.scene.frame_set(whole, subframe=float(frame - whole))
+def set_frame(frame: float, *, evaluate: bool = True) -> None:
+    """Move the scene to a frame, which may be fractional; evaluate: and what is animated to where it is then."""
+    scene, whole = bpy.context.scene, int(np.floor(frame))
+    if evaluate:
+        scene.frame_set(whole, subframe=float(frame - whole))
+    else:
+        scene.frame_current, scene.frame_subframe = whole, float(frame - whole)
 
 
 @contextlib.contextmanager

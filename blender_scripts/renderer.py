@@ -34,7 +34,7 @@ TRANSPARENT_BOUNCES = 8  # Cycles' default
 BORDER_PX = 4
 ROUNDING_PX = 0.25
 MIN_HIDDEN = 0.02  # of a full picture: making a stencil costs more than to render less
-GPU_SAMPLES_HIDDEN = 4.0  # times the picture's pixels: as much as making a stencil, likewise
+GPU_SAMPLES_HIDDEN = 1.0  # times the picture's pixels, likewise: as much as making a stencil
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ class Renderer:
 
         Raises `SceneFailed` when the engine stops, as it does once its device is gone or full.
         """
-        self.scene.show(state)
+        self.scene.show(state, evaluate=False)
         path.unlink(missing_ok=True)
         render = bpy.context.scene.render
         render.filepath = str(path)
