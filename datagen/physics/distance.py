@@ -20,16 +20,18 @@ def distances_to_mesh(points: np.ndarray, vertices: np.ndarray, faces: np.ndarra
     result = np.full(len(points), np.inf)
     if not len(faces) or not len(points):
         return result
-    corners = vertices[faces]
-    low, high = corners.min(axis=(0, 1)) - margin, corners.max(axis=(0, 1)) + margin
-    near = np.flatnonzero(np.all((points >= low) & (points <= high), axis=1))
+    near = np.flatnonzero(within_box(points, vertices.min(axis=0) - margin, vertices.max(axis=0) + margin))
     if not len(near):
         return result
-    box_low, box_high = corners.min(axis=1) - margin, corners.max(axis=1) + margin
+    corners = vertices.take(faces, axis=0)
+    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+    box_low, box_high = np.minimum(np.minimum(a, b), c) - margin, np.maximum(np.maximum(a, b), c) + margin
     for some in np.array_split(near, -(-len(near) * len(faces) // PAIRS_AT_ONCE)):
-        reached = np.flatnonzero(
-            np.all((box_low <= points[some].max(axis=0)) & (box_high >= points[some].min(axis=0)), axis=1)
-        )
+        least, most = points[some].min(axis=0), points[some].max(axis=0)
+        overlaps = np.ones(len(faces), dtype=bool)
+        for axis in range(3):
+            overlaps &= (box_low[:, axis] <= most[axis]) & (box_high[:, axis] >= least[axis])
+        reached = np.flatnonzero(overlaps)
         inside = np.ones((len(some), len(reached)), dtype=bool)
         for axis in range(3):
             value = points[some, axis, None]
@@ -40,6 +42,14 @@ def distances_to_mesh(points: np.ndarray, vertices: np.ndarray, faces: np.ndarra
         np.minimum.at(result, some[which], distance)
     result[result > margin] = np.inf
     return result
+
+
+def within_box(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether each point [P, 3] lies in a box of two corners [3] along the axes, or on its sides; bool [P]."""
+    inside = np.ones(len(points), dtype=bool)
+    for axis in range(3):
+        inside &= (points[:, axis] >= low[axis]) & (points[:, axis] <= high[axis])
+    return inside
 
 
 def within_mesh(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

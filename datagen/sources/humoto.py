@@ -14,7 +14,7 @@ from datagen.people import draw_look, within_room
 from datagen.seeding import generator_for, seed_for
 from datagen.sequence import Sequence
 from datagen.settings import PhysicsSettings, RenderSettings
-from datagen.sources.body_room import room_around
+from datagen.sources.body_room import BodyRoom
 from datagen.sources.clips import ClipProposal, clip_length, draw_clips, propose_clips
 from datagen.spec import Clip, GeometryRef, ObjectSpec, PersonSpec, SceneSpec, category_of, check_key, slug
 from datagen.wishes import PersonLook
@@ -175,7 +175,8 @@ def plan_scenes(
             rng=generator_for(seed, "humoto", file.name, "clips"),
             limit=per_sequence,
         )
-        queues.append([_scene(file, sequence, one, clip, mocap_fps, physics, render, seed) for one in drawn])
+        rooms = tuple(BodyRoom(sequence, person) for person in range(len(sequence.people)))
+        queues.append([_scene(file, sequence, rooms, one, clip, mocap_fps, physics, render, seed) for one in drawn])
     return Plan(scenes=tuple(_round_robin(queues)[:limit]), problems=problems)
 
 
@@ -199,6 +200,7 @@ def scene_key(sequence: str, proposal: ClipProposal) -> str:
 def _scene(
     file: SequenceFile,
     sequence: Sequence,
+    rooms: tuple[BodyRoom, ...],
     proposal: ClipProposal,
     clip: Clip,
     mocap_fps: float,
@@ -211,6 +213,7 @@ def _scene(
     key = scene_key(file.name, proposal)
     scene_seed = seed_for(seed, "humoto", key)
     length = clip_length(sequence, num_frames=clip.num_frames, fps=clip.fps, mocap_fps=mocap_fps)
+    frames = range(proposal.start_frame, proposal.start_frame + length + 1)
 
     def geometry(node: str) -> GeometryRef:
         return GeometryRef(file=str(file.file.absolute()), sha256=info.sha256, node=node)
@@ -231,9 +234,9 @@ def _scene(
                 name=name,
                 geometry=geometry(name),
                 mocap_fps=mocap_fps,
-                look=_look(sequence, index, scene_seed, range(proposal.start_frame, proposal.start_frame + length + 1)),
+                look=_look(scene_seed, name, room.over(frames)),
             )
-            for index, name in enumerate(info.people)
+            for name, room in zip(info.people, rooms, strict=True)
         ),
         removed=info.people,
         camera=draw_camera(scene_seed),
@@ -245,7 +248,7 @@ def _scene(
     )
 
 
-def _look(sequence: Sequence, person: int, seed: int, frames: range) -> PersonLook:
-    """A person's look, its shape limited to what leaves room for what the person handles in a clip's mocap frames."""
-    look = draw_look(seed, sequence.info.people[person])
-    return replace(look, shape=within_room(look.shape, room_around(sequence, person, frames)))
+def _look(seed: int, person: str, room_m: Mapping[str, float]) -> PersonLook:
+    """A person's look, its shape limited to what leaves room for what the person handles in a clip."""
+    look = draw_look(seed, person)
+    return replace(look, shape=within_room(look.shape, room_m))

@@ -22,7 +22,7 @@ from datagen.entry import silenced
 from datagen.people import draw_look, within_room
 from datagen.physics.distance import distances_to_mesh, within_mesh
 from datagen.sequence import read_sequence
-from datagen.sources.body_room import room_around
+from datagen.sources.body_room import BodyRoom
 from datagen.spec import GeometryRef, PersonSpec
 from datagen.trajectory import apply_pose
 from datagen.wishes import BodyShape
@@ -153,7 +153,7 @@ def dressed(fbx: str) -> dict[str, object]:
 def contact(fbx: str, extracted: str) -> dict[str, object]:
     """How deep the widest body that there is room for reaches into objects, and the recorded one."""
     recorded = read_sequence(Path(extracted))
-    shape = within_room(WIDEST, room_around(recorded, 0, FRAMES))
+    shape = within_room(WIDEST, BodyRoom(recorded, 0).over(FRAMES))
     sequence = open_sequence(Path(fbx))
     armature = sequence.armatures[0]
     meshes = sequence.bodies[armature.name]
