@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-PAIRS_AT_ONCE = 2_000_000
+from datagen.physics.boxes import PAIRS_AT_ONCE, bounds, points_in_boxes, triangle_bounds, within_box
+
 MIN_AREA = 1e-14  # [m2] twice the area of a projected triangle; smaller is seen edge-on
 ASIDE_M = np.array([1.7e-6, 2.3e-6, 3.1e-6])  # keeps rays off the edges that modellers place in the middle of things
 
@@ -20,36 +21,19 @@ def distances_to_mesh(points: np.ndarray, vertices: np.ndarray, faces: np.ndarra
     result = np.full(len(points), np.inf)
     if not len(faces) or not len(points):
         return result
-    near = np.flatnonzero(within_box(points, vertices.min(axis=0) - margin, vertices.max(axis=0) + margin))
+    low, high = bounds(vertices)
+    near = np.flatnonzero(within_box(points, low - margin, high + margin))
     if not len(near):
         return result
     corners = vertices.take(faces, axis=0)
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    box_low, box_high = np.minimum(np.minimum(a, b), c) - margin, np.maximum(np.maximum(a, b), c) + margin
-    for some in np.array_split(near, -(-len(near) * len(faces) // PAIRS_AT_ONCE)):
-        least, most = points[some].min(axis=0), points[some].max(axis=0)
-        overlaps = np.ones(len(faces), dtype=bool)
-        for axis in range(3):
-            overlaps &= (box_low[:, axis] <= most[axis]) & (box_high[:, axis] >= least[axis])
-        reached = np.flatnonzero(overlaps)
-        inside = np.ones((len(some), len(reached)), dtype=bool)
-        for axis in range(3):
-            value = points[some, axis, None]
-            inside &= (value >= box_low[None, reached, axis]) & (value <= box_high[None, reached, axis])
-        which, column = np.nonzero(inside)
-        asked = points[some[which]]
-        distance = np.linalg.norm(asked - closest_on_triangles(asked, corners[reached[column]]), axis=1)
-        np.minimum.at(result, some[which], distance)
+    box_low, box_high = triangle_bounds(corners)
+    for place, column in points_in_boxes(points[near], box_low - margin, box_high + margin):
+        which = near[place]
+        asked = points[which]
+        distance = np.linalg.norm(asked - closest_on_triangles(asked, corners[column]), axis=1)
+        np.minimum.at(result, which, distance)
     result[result > margin] = np.inf
     return result
-
-
-def within_box(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Whether each point [P, 3] lies in a box of two corners [3] along the axes, or on its sides; bool [P]."""
-    inside = np.ones(len(points), dtype=bool)
-    for axis in range(3):
-        inside &= (points[:, axis] >= low[axis]) & (points[:, axis] <= high[axis])
-    return inside
 
 
 def within_mesh(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

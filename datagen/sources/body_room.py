@@ -10,7 +10,8 @@ import re
 
 import numpy as np
 
-from datagen.physics.distance import distances_to_mesh, within_box
+from datagen.physics.boxes import within_box
+from datagen.physics.distance import distances_to_mesh
 from datagen.sequence import BodyTrack, ObjectTrack, Sequence
 from datagen.trajectory import apply_pose, inverse_pose
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 import numpy as np
 
 from datagen.errors import ConfigError, DataError
+from datagen.physics.boxes import bounds, triangle_bounds
 from datagen.physics.support import BodyPoints, body_contact, stands_on_floor, surface_centre, tilt_deg, upright_axis
 from datagen.sequence import ObjectTrack, Sequence
 from datagen.spec import Clip
@@ -169,15 +170,17 @@ class _Motion:
 def _top_below(world: np.ndarray, other: ObjectTrack, frame: int) -> float:
     """Highest surface of another object straight below a mesh's lower points; -inf where there is none."""
     surface = apply_pose(other.poses[frame], other.vertices)
-    low, high = world.min(axis=0), world.max(axis=0)
-    if surface[:, 2].min() >= low[2]:  # it lies on or in the object: a ball in a bowl carries no bowl
+    low, high = bounds(world)
+    other_low, other_high = bounds(surface)
+    if other_low[2] >= low[2]:  # it lies on or in the object: a ball in a bowl carries no bowl
         return float("-inf")
-    if (surface[:, :2].max(axis=0) < low[:2]).any() or (surface[:, :2].min(axis=0) > high[:2]).any():
+    if (other_high < low)[:2].any() or (other_low > high)[:2].any():
         return float("-inf")
     middle = np.append((low[:2] + high[:2]) / 2, low[2])
     lowest = world[np.argsort(world[:, 2], kind="stable")[:: max(1, len(world) // 8)][:8]]
-    triangles = surface[other.faces]
-    beside = (triangles[..., :2].max(axis=1) < low[:2]) | (triangles[..., :2].min(axis=1) > high[:2])
+    triangles = surface.take(other.faces, axis=0)
+    box_low, box_high = triangle_bounds(triangles)
+    beside = (box_high < low)[:, :2] | (box_low > high)[:, :2]
     under = triangles[~beside.any(axis=1)]
     heights = [_height_under(point, under, low[2] + LIFTED_M) for point in (middle, *lowest)]
     return max(heights)
