@@ -10,7 +10,7 @@ from scipy.spatial import ConvexHull, QhullError
 
 from datagen.physics.bodies import WorldRun
 from datagen.physics.nouns import noun_of, place_in
-from datagen.physics.support import surface_centre, tilt_deg
+from datagen.physics.support import surface_centre, tilts_deg
 from datagen.physics.wheels import has_wheels
 from datagen.trajectory import apply_pose
 
@@ -65,7 +65,7 @@ def _happening(
     normal = flat_normal(vertices, upright)
     axis = upright if normal is None else normal
     has_top = normal is None or _lopsided(vertices, normal)
-    tilts = [tilt_deg(pose, axis) for pose in (poses[0], poses[-1])]
+    tilts = tilts_deg(poses[[0, -1]], axis).tolist()
     landed_on = _last_support(run, name)
     return Happening(
         name=name,
@@ -73,7 +73,7 @@ def _happening(
         start_m=float(boxes[name][0, 0, 2]),
         drop_m=float(boxes[name][0, 0, 2] - boxes[name][1, 0, 2]),
         slide_m=float(np.linalg.norm(poses[-1, :2] - poses[0, :2])),
-        tilt_deg=tuple(tilts if has_top else [min(tilt, 180 - tilt) for tilt in tilts]),  # type: ignore[arg-type]
+        tilt_deg=tuple(tilts if has_top else [min(tilt, 180 - tilt) for tilt in tilts]),
         is_round=_is_round(vertices),
         rests=name not in run.dynamic or float(run.speed[-1, run.dynamic.index(name)]) < STILL_M_S,
         landed_on=landed_on,

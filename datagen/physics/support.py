@@ -122,7 +122,7 @@ def _lowest(poses: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     return np.concatenate(parts) + poses[:, 2]
 
 
-def tilt_deg(pose: np.ndarray, upright: np.ndarray) -> float:
-    """Angle between an object's upright axis [3] and the vertical, for a pose [7]."""
-    up = Rotation.from_quat(pose[3:], scalar_first=True).apply(upright)
-    return float(np.degrees(np.arccos(np.clip(up[2], -1.0, 1.0))))
+def tilts_deg(poses: np.ndarray, upright: np.ndarray) -> np.ndarray:
+    """Angles between an object's upright axis [3] and the vertical, float64 [N], for poses [N, 7]."""
+    up = Rotation.from_quat(poses[:, 3:], scalar_first=True).apply(upright)
+    return np.asarray(np.degrees(np.arccos(np.clip(up[:, 2], -1.0, 1.0))))

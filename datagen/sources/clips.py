@@ -16,7 +16,7 @@ import numpy as np
 
 from datagen.errors import ConfigError, DataError
 from datagen.physics.boxes import bounds, triangle_bounds
-from datagen.physics.support import BodyPoints, body_contact, stands_on_floor, surface_centre, tilt_deg, upright_axis
+from datagen.physics.support import BodyPoints, body_contact, stands_on_floor, surface_centre, tilts_deg, upright_axis
 from datagen.sequence import ObjectTrack, Sequence
 from datagen.spec import Clip
 from datagen.trajectory import apply_pose, velocities
@@ -149,7 +149,7 @@ class _Motion:
         self.speed = np.linalg.norm(linear, axis=1) + np.linalg.norm(angular, axis=1) * reach
         self.velocity = linear
         upright = upright_axis(track.poses, track.vertices)
-        self.tilt = np.array([tilt_deg(pose, upright) for pose in track.poses])
+        self.tilt = tilts_deg(track.poses, upright)
 
     def world(self, frame: int) -> np.ndarray:
         """Vertices [V, 3] in a mocap frame."""

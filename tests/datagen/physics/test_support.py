@@ -7,7 +7,7 @@ import pytest
 
 from datagen.physics.materials import floor_material
 from datagen.physics.settle import settle
-from datagen.physics.support import BodyPoints, body_contact, stands_on_floor, tilt_deg, upright_axis
+from datagen.physics.support import BodyPoints, body_contact, stands_on_floor, tilts_deg, upright_axis
 from datagen.settings import PhysicsSettings
 from datagen.trajectory import apply_pose
 from tests.datagen.physics.scenes import box_body, box_mesh, pose
@@ -76,5 +76,4 @@ def test_upright_is_how_it_stands_at_its_lowest() -> None:
     poses[6:, 3:] = (1, 0, 0, 0)
     axis = upright_axis(poses, vertices)
     assert np.allclose(axis, (0, 1, 0))
-    assert tilt_deg(poses[0], axis) == pytest.approx(0, abs=1e-4)
-    assert tilt_deg(poses[7], axis) == pytest.approx(90, abs=1e-4)
+    assert tilts_deg(poses[[0, 7]], axis) == pytest.approx([0, 90], abs=1e-4)
