@@ -31,7 +31,7 @@ OPTIONAL_LAYERS = ("moved_hidden", "moved_counterfactual", "fine_hidden", "fine_
 class RenderedLayers:
     """What a render says about a clip.
 
-    removed_coverage    float32 [num_frames, height, width], share of the pixel that shows a removed object in F
+    removed_coverage    [num_frames, height, width], share of the pixel that shows a removed object in F, in any unit
     ids_hidden          integers [num_frames, height, width], object at the pixel's centre in H; 0 is the room
     ids_counterfactual  likewise in C
     light_*             float32 [num_frames, h, w], luminance of F, H, C by few samples; may be smaller
