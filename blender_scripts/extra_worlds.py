@@ -16,7 +16,7 @@ from blender_scripts.build_scene import SceneState
 from blender_scripts.exr import read_weighted
 from blender_scripts.passes import LUMINANCE, RED, Kind, Settings, mark_settings, standard_passes
 from blender_scripts.renderer import Renderer
-from blender_scripts.reuse import Reuse, corners_of, evidence_of, read_layers, stretches
+from blender_scripts.reuse import Reuse, corners_of, evidence_of, stretches
 from datagen.camera import lens_of
 from datagen.codec import read_npz
 from datagen.errors import DataError
@@ -33,9 +33,11 @@ SCRATCH = "world.exr"
 class ExtraWorlds:
     """Renders the layers of `datagen.layers.extra_layers`, once all standard ones are there."""
 
-    def __init__(self, renderer: Renderer, layers: Mapping[str, Layer], physics: Path, out: Path) -> None:
+    def __init__(
+        self, renderer: Renderer, layers: Mapping[str, Layer], rendered: RenderedLayers, physics: Path, out: Path
+    ) -> None:
         self.renderer, self.scene, self.spec = renderer, renderer.scene, renderer.scene.spec
-        self.layers, self.physics, self.out = layers, physics, out
+        self.layers, self.rendered, self.physics, self.out = layers, rendered, physics, out
         self.passes = {one.layer: one for one in standard_passes(self.spec.render)}
 
     def render(self, layer: Layer) -> ReuseReport:
@@ -48,7 +50,7 @@ class ExtraWorlds:
         if not self.spec.render.reuse_unchanged:
             region = np.ones((motion.num_frames, layer.height, layer.width), dtype=bool)
         elif layer.name == HIDDEN_LAYER:
-            region = elsewhere(evidence_of(self.scene, self.layers, self.physics, self.out))
+            region = elsewhere(evidence_of(self.scene, self.rendered, self.physics, self.out))
         else:
             region = elsewhere(self.evidence_of_perturbed(motion, states))
         look, base = self.passes["rgb_counterfactual"].settings, self.layers["rgb_counterfactual"]
@@ -65,7 +67,7 @@ class ExtraWorlds:
 
     def evidence_of_perturbed(self, motion: Trajectory, states: list[SceneState]) -> MaskLayers:
         """How a perturbed world differs from C, as if something that is not seen had been removed from C."""
-        true = read_layers(self.layers, self.out, motion.num_frames)
+        true = self.rendered
         rendered = RenderedLayers(
             removed_coverage=np.zeros(true.removed_coverage.shape, dtype=np.float32),
             ids_hidden=true.ids_counterfactual,

@@ -19,7 +19,7 @@ from blender_scripts.build_scene import BuiltScene, SceneState
 from blender_scripts.canvas import Canvas, Drawn
 from blender_scripts.passes import Settings
 from blender_scripts.renderer import Renderer
-from blender_scripts.reuse import Unmasked, corners_of, read_layers, stretches, write_rgb
+from blender_scripts.reuse import Unmasked, corners_of, stretches, write_rgb
 from datagen.evidence import RenderedLayers, Seen, dark_of, moved_in_scene, seen_apart, widened
 from datagen.frames import read_rgb
 from datagen.layers import Layer, ReuseReport
@@ -42,6 +42,7 @@ class KeyedPair:
         settings: Settings,
         layers: Mapping[str, Layer],
         states: Mapping[str, Sequence[SceneState]],
+        rendered: RenderedLayers,
         apart: np.ndarray,
         physics: Path,
         out: Path,
@@ -51,8 +52,7 @@ class KeyedPair:
         self.layers = {world: layers[f"rgb_{world}"] for world in World}
         self.canvas = {world: Canvas(renderer, layer, out) for world, layer in self.layers.items()}
         self.apart, self.unmasked = apart, Unmasked()
-        rendered, corners = read_layers(layers, out, len(apart)), corners_of(physics)
-        dark = dark_of(rendered)
+        corners, dark = corners_of(physics), dark_of(rendered)
         self.from_key = {world: from_key(renderer.scene, world, rendered, corners, dark) for world in World}
         self.key = np.zeros(0, dtype=np.uint8)
         self.drawn: dict[int, Drawn] = {}  # of the factual video

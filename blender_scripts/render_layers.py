@@ -25,6 +25,7 @@ from blender_scripts.reuse import stretches
 from blender_scripts.reuse_light import FINE_LAYERS, FineLight, LightReuse
 from blender_scripts.videos import COUNTERFACTUAL, FACTUAL, Videos
 from datagen.codec import read_record, write_json
+from datagen.evidence import RenderedLayers
 from datagen.frames import make_stack
 from datagen.jobs import RenderJob
 from datagen.layers import MANIFEST, Layer, RenderManifest, ReuseReport, extra_layers, standard_layers
@@ -70,7 +71,8 @@ def render_job(job: RenderJob, out: Path) -> None:
     stacks = {layer.name: make_stack(out, layer, spec.clip.num_frames) for layer in layers if layer.values}
     reuse: ReuseReport | None = None
     fine = FineLight(renderer, stacks, Path(job.physics), out)
-    videos = Videos(renderer, by_name, states, Path(job.physics), out)
+    rendered = RenderedLayers(**stacks)
+    videos = Videos(renderer, by_name, states, rendered, Path(job.physics), out)
     with watch.stage("marks"):
         Marks(renderer, stacks, Path(job.physics), out).render()
     for one in passes:
@@ -87,7 +89,7 @@ def render_job(job: RenderJob, out: Path) -> None:
                 render_pictures(renderer, one, states[one.layer], by_name[one.layer], out)
             else:
                 render_values(renderer, one, states, stacks, out)
-    worlds_beside = ExtraWorlds(renderer, by_name, Path(job.physics), out)
+    worlds_beside = ExtraWorlds(renderer, by_name, rendered, Path(job.physics), out)
     extra_reuse = {}
     for layer in extra:
         with watch.stage(layer.name):

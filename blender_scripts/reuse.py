@@ -6,9 +6,8 @@ are rendered once, in the boxes of all of them.
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from blender_scripts.renderer import Renderer
 from datagen import mask_layers
 from datagen.codec import read_record
 from datagen.evidence import RenderedLayers, derive_layers, moved_in_scene
-from datagen.frames import read_rgb, read_stack
+from datagen.frames import read_rgb
 from datagen.layers import EVIDENCE, Layer, ReuseReport
 from datagen.physics.records import PhysicsCertificate
 from datagen.pixels import levels_at, square_sums
@@ -31,25 +30,20 @@ from datagen.regions import RAMP_PX, bounding_box, grown, lay_over, spill
 NOISE_PX = 5  # light that the mask missed is told from noise by a mean over so many pixels
 
 
-def read_layers(layers: Mapping[str, Layer], out: Path, num_frames: int) -> RenderedLayers:
-    """The finished layers that a mask follows from, read as they are used."""
-    names = [field.name for field in dataclasses.fields(RenderedLayers)]
-    return RenderedLayers(**{name: read_stack(out, layers[name], num_frames) for name in names})
-
-
 def corners_of(physics: Path) -> dict[str, np.ndarray]:
     """Bounding box of each body, [8, 3], object frame."""
     certificate = read_record(PhysicsCertificate, physics / "certificate.json")
     return {body.name: np.array(body.corners) for body in certificate.bodies}
 
 
-def evidence_of(scene: BuiltScene, layers: Mapping[str, Layer], physics: Path, out: Path) -> MaskLayers:
+def evidence_of(scene: BuiltScene, rendered: RenderedLayers, physics: Path, out: Path) -> MaskLayers:
     """The evidence of the mask, by the finished layers: derived once, and left for composing."""
-    if not (out / EVIDENCE).is_file():
-        moved = moved_in_scene(scene.spec, scene.worlds, scene.staging, corners_of(physics))
-        rendered = read_layers(layers, out, scene.spec.clip.num_frames)
-        mask_layers.write_layers(out / EVIDENCE, derive_layers(rendered, moved, blur_px=scene.staging.blur_px))
-    return mask_layers.read_layers(out / EVIDENCE)
+    if (out / EVIDENCE).is_file():
+        return mask_layers.read_layers(out / EVIDENCE)
+    moved = moved_in_scene(scene.spec, scene.worlds, scene.staging, corners_of(physics))
+    evidence = derive_layers(rendered, moved, blur_px=scene.staging.blur_px)
+    mask_layers.write_layers(out / EVIDENCE, evidence)
+    return evidence
 
 
 def stretches(states: Sequence[SceneState]) -> Iterator[tuple[SceneState, list[int]]]:

@@ -114,9 +114,8 @@ class FineLight:
     @functools.cached_property
     def wanted(self) -> np.ndarray:
         """Where it is needed, bool [num_frames, height, width]; the same in H and C."""
-        coarse = {name: stack for name, stack in self.stacks.items() if name not in FINE_LAYERS}
         moved = moved_in_scene(self.scene.spec, self.scene.worlds, self.scene.staging, self.corners)
-        return undecided_light(RenderedLayers(**coarse), moved)
+        return undecided_light(RenderedLayers(**self.stacks), moved)
 
     @functools.cached_property
     def contested(self) -> np.ndarray:

@@ -12,6 +12,7 @@ from blender_scripts.keyed_pair import KeyedPair
 from blender_scripts.passes import Settings
 from blender_scripts.renderer import Renderer
 from blender_scripts.reuse import Reuse, evidence_of
+from datagen.evidence import RenderedLayers
 from datagen.layers import Layer, ReuseReport
 from datagen.quadmask import Policy
 
@@ -27,10 +28,11 @@ class Videos:
         renderer: Renderer,
         layers: Mapping[str, Layer],
         states: Mapping[str, Sequence[SceneState]],
+        rendered: RenderedLayers,
         physics: Path,
         out: Path,
     ) -> None:
-        self.renderer, self.layers, self.states = renderer, layers, states
+        self.renderer, self.layers, self.states, self.rendered = renderer, layers, states, rendered
         self.physics, self.out = physics, out
         self.pair: KeyedPair | None = None
 
@@ -46,8 +48,9 @@ class Videos:
 
     def render_factual(self, settings: Settings) -> None:
         """All frames of the factual video; only with a camera on a tripod."""
+        apart = self.worlds_apart()
         self.pair = KeyedPair(
-            self.renderer, settings, self.layers, self.states, self.worlds_apart(), self.physics, self.out
+            self.renderer, settings, self.layers, self.states, self.rendered, apart, self.physics, self.out
         )
         self.pair.render_factual()
 
@@ -61,5 +64,5 @@ class Videos:
 
     def worlds_apart(self) -> np.ndarray:
         """What is not KEEP by policy "effects", bool [num_frames, height, width]."""
-        evidence = evidence_of(self.renderer.scene, self.layers, self.physics, self.out)
+        evidence = evidence_of(self.renderer.scene, self.rendered, self.physics, self.out)
         return np.asarray(evidence.removed | evidence.affected(Policy.EFFECTS))

@@ -56,13 +56,6 @@ def occupied_by(reach: np.ndarray, shown: np.ndarray, cameras: np.ndarray, key: 
     ).lit_from(key)
 
 
-def bounds_of(points: np.ndarray) -> np.ndarray:
-    """Lower and upper corner [..., 2, K] of the box around points [..., N, K], by coordinate: numpy takes 25 times as
-    long to reduce rows of two or three numbers."""
-    columns = [points[..., axis] for axis in range(points.shape[-1])]
-    return np.stack([np.stack([one.min(axis=-1), one.max(axis=-1)], axis=-1) for one in columns], axis=-1)
-
-
 def outline(points: np.ndarray) -> np.ndarray:
     """Corners [V, 2] of the convex hull of points [N, 2], in order; the points themselves where they lie on a line."""
     try:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from datagen.clearance import bounds_of, check_room, occupied_by
+from datagen.clearance import check_room, occupied_by
 from datagen.furnishing import furnish, window_light
+from datagen.physics.boxes import bounds_of
 from datagen.placement import Room
 from datagen.spec import SceneSpec, World
 from datagen.trajectory import Trajectory, place

@@ -15,9 +15,9 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
 from datagen.camera import Lens, poses_of, to_camera, to_pixels, upright_axes
-from datagen.clearance import bounds_of
 from datagen.errors import SceneRejected
 from datagen.framing import MARGIN, NEAREST_M, distance_to_boxes
+from datagen.physics.boxes import bounds_of
 from datagen.spec import SceneSpec, World
 from datagen.trajectory import Trajectory, place
 from datagen.visibility import visible_shares

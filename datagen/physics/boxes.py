@@ -12,10 +12,10 @@ import numpy as np
 PAIRS_AT_ONCE = 2_000_000
 
 
-def bounds(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest coordinates, two [3], of points [P, 3]; there has to be one."""
-    columns = np.ascontiguousarray(points.T)
-    return columns.min(axis=1), columns.max(axis=1)
+def bounds_of(points: np.ndarray) -> np.ndarray:
+    """Lower and upper corner [..., 2, K] of the box around points [..., P, K]; there has to be one."""
+    columns = [points[..., axis] for axis in range(points.shape[-1])]
+    return np.stack([np.stack([one.min(axis=-1), one.max(axis=-1)], axis=-1) for one in columns], axis=-1)
 
 
 def triangle_bounds(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -39,7 +39,7 @@ def points_in_boxes(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> It
     spread farthest, those that may lie in a box follow one another (sort and sweep: Ericson, Real-Time Collision
     Detection (2005), section 7.5).
     """
-    least, most = bounds(points)
+    least, most = bounds_of(points)
     overlaps = np.ones(len(low), dtype=bool)
     for axis in range(3):
         overlaps &= (low[:, axis] <= most[axis]) & (high[:, axis] >= least[axis])

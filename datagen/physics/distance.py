@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datagen.physics.boxes import PAIRS_AT_ONCE, bounds, points_in_boxes, triangle_bounds, within_box
+from datagen.physics.boxes import PAIRS_AT_ONCE, bounds_of, points_in_boxes, triangle_bounds, within_box
 
 MIN_AREA = 1e-14  # [m2] twice the area of a projected triangle; smaller is seen edge-on
 ASIDE_M = np.array([1.7e-6, 2.3e-6, 3.1e-6])  # keeps rays off the edges that modellers place in the middle of things
@@ -21,7 +21,7 @@ def distances_to_mesh(points: np.ndarray, vertices: np.ndarray, faces: np.ndarra
     result = np.full(len(points), np.inf)
     if not len(faces) or not len(points):
         return result
-    low, high = bounds(vertices)
+    low, high = bounds_of(vertices)
     near = np.flatnonzero(within_box(points, low - margin, high + margin))
     if not len(near):
         return result

@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 
 from datagen.errors import ConfigError, DataError
-from datagen.physics.boxes import bounds, triangle_bounds
+from datagen.physics.boxes import bounds_of, triangle_bounds
 from datagen.physics.support import BodyPoints, body_contact, stands_on_floor, surface_centre, tilts_deg, upright_axis
 from datagen.sequence import ObjectTrack, Sequence
 from datagen.spec import Clip
@@ -170,8 +170,8 @@ class _Motion:
 def _top_below(world: np.ndarray, other: ObjectTrack, frame: int) -> float:
     """Highest surface of another object straight below a mesh's lower points; -inf where there is none."""
     surface = apply_pose(other.poses[frame], other.vertices)
-    low, high = bounds(world)
-    other_low, other_high = bounds(surface)
+    low, high = bounds_of(world)
+    other_low, other_high = bounds_of(surface)
     if other_low[2] >= low[2]:  # it lies on or in the object: a ball in a bowl carries no bowl
         return float("-inf")
     if (other_high < low)[:2].any() or (other_low > high)[:2].any():

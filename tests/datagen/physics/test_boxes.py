@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from datagen.physics import boxes
-from datagen.physics.boxes import bounds, points_in_boxes, triangle_bounds, within_box
+from datagen.physics.boxes import bounds_of, points_in_boxes, triangle_bounds, within_box
 
 
 @pytest.mark.parametrize("at_once", [1, 70, boxes.PAIRS_AT_ONCE])
@@ -37,5 +37,5 @@ def test_bounds() -> None:
     corners = np.random.default_rng(2).normal(size=(20, 3, 3))
     low, high = triangle_bounds(corners)
     assert np.array_equal(low, corners.min(axis=1)) and np.array_equal(high, corners.max(axis=1))
-    least, most = bounds(corners.reshape(-1, 3))
+    least, most = bounds_of(corners.reshape(-1, 3))
     assert np.array_equal(least, low.min(axis=0)) and np.array_equal(most, high.max(axis=0))
