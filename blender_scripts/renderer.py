@@ -125,7 +125,7 @@ class Renderer:
             raise SceneFailed(
                 f"{self.scene.spec.key}: frame {state.frame} could not be rendered on {self.device} "
                 f"({reason or 'no picture was written'}): see that the device is there and has memory left (each of "
-                "--workers takes 3 to 4 GB of it), or take render.device=cpu; then try the scene again"
+                "--workers takes about 3 GB of it), or take render.device=cpu; then try the scene again"
             )
 
     def boxes(
